@@ -1,0 +1,189 @@
+"""Saving and loading, safetensors only. A file is complete or not there: written aside, synced, renamed.
+
+A *network* file holds the averaged generator and, in its header, the resolved configuration: enough to sample from.
+A *training* file (train/loop.py) holds everything that a resumed run needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pvswgan.growth import GrowthPlan, PlanError, make_plan
+from pvswgan.latents import sample_latents
+from pvswgan.layers import pixel_norm
+from pvswgan.networks import Generator
+
+FORMAT = "pvswgan-1"
+ASSETS = Path(__file__).parents[1] / "assets"
+CENTRE_SAMPLES = 4096
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is missing, broken or not ours; the message says which file and why."""
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON-able header to `path`, all or nothing. Raises OSError when the disk is full."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    data = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    try:
+        try:
+            save_file(data, aside, metadata={"format": FORMAT, "info": json.dumps(dict(info))})
+        except SafetensorError as error:                      # safetensors hides an OSError in one of its own
+            raise OSError(f"could not write {path}: {error}") from error
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(tensors, header) of a file that save_tensors wrote. Raises CheckpointError."""
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            if meta.get("format") != FORMAT:
+                raise CheckpointError(f"{path} is not a checkpoint of this project (format {meta.get('format')!r}, "
+                                      f"wanted {FORMAT!r})")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(meta["info"])  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
+
+
+def plan_of(config: Mapping[str, Any]) -> GrowthPlan:
+    """The growth plan of a resolved configuration (its `growth` keys)."""
+    return make_plan(**config["growth"])
+
+
+def build_generator(config: Mapping[str, Any]) -> Generator:
+    """An untrained generator of the sizes that a resolved configuration asks for."""
+    net = config["network"]
+    return Generator(plan_of(config).sizes, net["latent_dim"], net["fmap_base"], net["fmap_max"])
+
+
+def save_network(path: str | Path, generator: Generator, config: Mapping[str, Any], *, clips: int, stage: int,
+                 alpha: float, half: bool = False) -> None:
+    """The averaged generator, ready to use. `half`: float16 weights, for the files in assets/."""
+    tensors = {k: v.half() if half else v.float() for k, v in generator.state_dict().items()}
+    save_tensors(path, tensors, {"kind": "network", "config": dict(config), "clips": clips, "stage": stage,
+                                 "alpha": alpha})
+
+
+def network_checkpoints(run: str | Path) -> list[Path]:
+    """The network files of a run folder, oldest first."""
+    return sorted((Path(run) / "checkpoints").glob("*-network.safetensors"))
+
+
+class Model:
+    """A trained generator to sample from.
+
+    config: the resolved configuration of its run; sizes: (frames, resolution) of every stage; stage, alpha, clips: how
+    far it was trained; frames, resolution: the size of its clips, that of its stage.
+    """
+
+    def __init__(self, generator: Generator, config: Mapping[str, Any], *, clips: int, stage: int, alpha: float,
+                 path: Path, device: str | torch.device = "cpu") -> None:
+        self.generator = generator.to(device).eval().requires_grad_(False)
+        self.config, self.clips, self.stage, self.alpha, self.path = dict(config), clips, stage, alpha, path
+        self.sizes = generator.sizes
+        self.frames, self.resolution = self.sizes[stage]
+        self.latent_dim = generator.latent_dim
+        self.device = torch.device(device)
+        z = sample_latents(CENTRE_SAMPLES, self.latent_dim, seed=0).to(device)
+        with torch.no_grad():
+            self.centre = generator.start(z).mean(0, keepdim=True)
+
+    def sample(self, n: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
+        """n clips, float (n, 3, T, H, W) in [-1, 1] on the CPU; the same latents on every machine for one seed."""
+        return self.generate(sample_latents(n, self.latent_dim, seed), truncation)
+
+    @torch.no_grad()
+    def generate(self, z: Tensor, truncation: float = 1.0, *, stage: int | None = None, alpha: float | None = None,
+                 fast: bool = False, batch: int = 16) -> Tensor:
+        """Clips of latents z (n, latent_dim): float (n, 3, T, H, W) in [-1, 1] on the CPU.
+
+        truncation 0..1 draws the first layer's activations towards their mean over all latents (Karras et al. 2019 do
+        so with w): 1 is as trained, 0 one clip for all. Shortening z itself would change nothing, its pixel norm comes
+        first. stage and alpha default to those the model was trained to. fast: bfloat16 convolutions, for looking at,
+        not for measuring (differences of a few 1/255).
+        """
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(f"latents have shape {tuple(z.shape)}; this model wants (n, {self.latent_dim})")
+        if not 0 <= truncation <= 1:
+            raise ValueError(f"truncation is {truncation}; allowed: 0 to 1")
+        stage, alpha = (self.stage, self.alpha) if stage is None else (stage, 1.0 if alpha is None else alpha)
+        parts = [self._generate(part, truncation, stage, alpha, fast) for part in z.split(batch)]
+        frames, resolution = self.sizes[stage]
+        return torch.cat(parts) if parts else torch.empty(0, 3, frames, resolution, resolution)
+
+    def _generate(self, z: Tensor, truncation: float, stage: int, alpha: float, fast: bool) -> Tensor:
+        g = self.generator
+        g.dtype = torch.bfloat16 if fast else torch.float32
+        x = g.start(z.to(self.device, torch.float32))
+        if truncation != 1:
+            x = torch.lerp(self.centre, x, truncation)
+        # On the CPU a float32 conv3d with a batch of one falls to PyTorch's slow native kernel; of two it does not.
+        alone = len(z) == 1 and self.device.type == "cpu" and not fast
+        clips = g.grow(torch.cat([x, x]) if alone else x, stage, alpha)[:len(z)]
+        return clips.float().clamp(-1, 1).cpu()
+
+    def activations(self, z: Tensor) -> Tensor:
+        """The first layer's activations, (n, C, T0, H0, W0)."""
+        return self.generator.start(pixel_norm(z.to(self.device)))
+
+
+def load(name: str | Path, device: str | torch.device = "cpu") -> Model:
+    """A model from a run folder (its newest network checkpoint), a .safetensors file, or the name of one in assets/.
+
+    Raises CheckpointError, saying what was looked for.
+    """
+    path = _find(name)
+    tensors, info = read_tensors(path)
+    if info.get("kind") != "network":
+        raise CheckpointError(f"{path} holds a {info.get('kind')} checkpoint; a *-network.safetensors file is wanted")
+    try:
+        generator = build_generator(info["config"])
+        generator.load_state_dict({k: v.float() for k, v in tensors.items()})
+    except (KeyError, TypeError, RuntimeError, PlanError) as error:
+        raise CheckpointError(f"{path} does not fit its own configuration: {error}") from error
+    return Model(generator, info["config"], clips=info["clips"], stage=info["stage"], alpha=info["alpha"], path=path,
+                 device=device)
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name)
+    if path.is_dir():
+        found = network_checkpoints(path)
+        if not found:
+            raise CheckpointError(f"the run {path} has no network checkpoint yet")
+        return found[-1]
+    if path.suffix == ".safetensors":
+        return path
+    asset = ASSETS / f"{path.name}.safetensors"
+    if asset.is_file() and str(name) == path.name:
+        return asset
+    raise CheckpointError(f"there is no model {str(name)!r}: not a run folder, not a .safetensors file, not in {ASSETS}")

@@ -1,0 +1,1 @@
+"""How a toyface is painted: model (place, light, colour), features, hair; paint puts them together."""

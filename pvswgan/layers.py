@@ -1,0 +1,83 @@
+"""The layers of the progressive GANs (Karras et al. 2018), in 3-D: equalised weights, pixel norm, minibatch stddev."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from pvswgan import conv
+
+SQRT2 = math.sqrt(2)
+Triple = tuple[int, int, int]
+
+
+class Conv(nn.Module):
+    """A convolution with an equalised learning rate: weights ~ N(0, 1), multiplied by gain/sqrt(fan_in) when used.
+
+    (N, in, T, H, W) -> (N, out, T', H', W'). `up` and `down` are the factors (T, H, W), ones and twos, by which it
+    enlarges before or averages after the convolution, in one fused operation.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, gain: float = SQRT2,
+                 up: Triple = (1, 1, 1), down: Triple = (1, 1, 1)) -> None:
+        super().__init__()
+        self.up, self.down = up, down
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = gain / math.sqrt(inputs * kernel**3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = (self.weight * self.scale).to(x.dtype)
+        if self.up != (1, 1, 1):
+            y = conv.conv_up(x, w, self.up)
+        elif self.down != (1, 1, 1):
+            y = conv.conv_down(x, w, self.down)
+        else:
+            y = conv.conv3d_same(x, w)
+        return y + self.bias.to(x.dtype).view(-1, 1, 1, 1)
+
+
+class Linear(nn.Module):
+    """A dense layer with an equalised learning rate. (N, inputs) -> (N, outputs)."""
+
+    def __init__(self, inputs: int, outputs: int, gain: float = SQRT2) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = gain / math.sqrt(inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.weight * self.scale, self.bias)
+
+
+def leaky_relu(x: Tensor) -> Tensor:
+    return nn.functional.leaky_relu(x, 0.2)
+
+
+def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
+    """Each voxel's feature vector brought to unit mean square (Karras et al. 2018, section 4.2). (N, C, ...) -> same."""
+    # Squares are summed in float32: in bfloat16 a sum over 128 channels would lose its last addends.
+    return x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + eps).to(x.dtype)
+
+
+def minibatch_stddev(x: Tensor, group: int = 4, parts: int = 1, eps: float = 1e-8) -> Tensor:
+    """Append a map that holds each group's mean standard deviation. (N, C, T, H, W) -> (N, C+1, T, H, W).
+
+    Clip i is grouped with those of equal index modulo N/group, as in the released code. `parts`: x holds that many
+    batches one after another (reals, then fakes), each grouped by itself. Raises ValueError where a batch is not a
+    multiple of its group.
+    """
+    n = x.shape[0] // parts
+    group = min(group, n)
+    if n % group or x.shape[0] % parts:
+        raise ValueError(f"minibatch stddev: a batch of {n} clips cannot be split into groups of {group}; "
+                         f"allowed: a multiple of network.mbstd_group, or fewer clips than one group")
+    y = x.float().view(parts, group, n // group, *x.shape[1:])
+    y = y - y.mean(1, keepdim=True)
+    y = (y.square().mean(1) + eps).sqrt()                       # (parts, N/G, C, T, H, W)
+    y = y.mean([2, 3, 4, 5], keepdim=True)                      # one scalar a group
+    y = y.unsqueeze(1).expand(parts, group, n // group, 1, 1, 1, 1)
+    y = y.reshape(x.shape[0], 1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+    return torch.cat([x, y.to(x.dtype)], 1)

@@ -1,0 +1,148 @@
+// What all views of the studio share: mounting, requests, tabs. Everything lives in window.pvs.
+//
+//   pvs.view(name, mount)      a view's script registers itself; mount({element, props, ...}) runs once per component
+//   pvs.json(url, body?)       GET, or POST with a JSON body; the answer parsed; throws Error(a sentence for people)
+//   pvs.request(url, body?)    the same, but gives the Response
+//   pvs.latest(send)           "latest wins": see below
+//   pvs.plotly()               loads plotly.js on first use; a promise of window.Plotly
+//   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
+//   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
+//
+// URLs are relative ("api/models"), so that the studio works behind a proxy's sub-path too.
+(() => {
+  "use strict";
+  if (window.pvs?.view) return;
+  const pvs = (window.pvs = window.pvs || {});
+  const views = new Map();
+  let plotlyUrl = null;
+
+  pvs.view = (name, mount) => views.set(name, mount);
+
+  // Called by Gradio through js_on_load. A mistake in a view must be seen, not swallowed by a console.
+  pvs.mount = (name, context) => {
+    plotlyUrl = context.plotly || plotlyUrl;
+    try {
+      views.get(name)(context);
+    } catch (error) {
+      console.error(error);
+      const note = document.createElement("p");
+      note.className = "pvs-error";
+      note.textContent = `This part of the page could not start: ${error.message}`;
+      context.element.prepend(note);
+    }
+  };
+
+  pvs.request = async (url, body, options = {}) => {
+    const init = { credentials: "same-origin", ...options };
+    if (body !== undefined) {
+      Object.assign(init, { method: "POST", body: JSON.stringify(body) });
+      init.headers = { "Content-Type": "application/json" };
+    }
+    let response;
+    try {
+      response = await fetch(url, init);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Error("The studio does not answer. Is it still running?");
+    }
+    if (!response.ok) throw new Error(await sentence(response));
+    return response;
+  };
+
+  pvs.json = async (url, body, options) => (await pvs.request(url, body, options)).json();
+
+  async function sentence(response) {
+    if (response.status === 401) return "You are logged out. Reload the page to log in again.";
+    try {
+      const detail = (await response.json()).detail;
+      if (typeof detail === "string") return detail;
+      if (Array.isArray(detail)) return detail.map((d) => `${(d.loc || []).slice(1).join(".")}: ${d.msg}`).join("; ");
+    } catch {
+      // Not JSON: the status line below has to do.
+    }
+    return `The studio could not do that (${response.status} ${response.statusText}).`;
+  }
+
+  // latest(send) -> ask(request). One request in flight; while it is, only the newest waits; so answers come in
+  // order, nothing piles up behind a fast hand, and the last value is always sent. send(request) is an async
+  // function; ask(...) resolves when the queue is empty again. send handles its own errors.
+  pvs.latest = (send) => {
+    let waiting = null;
+    let running = null;
+    const drain = async () => {
+      while (waiting !== null) {
+        const [request] = waiting;
+        waiting = null;
+        await send(request);
+      }
+      running = null;
+    };
+    const ask = (request) => {
+      waiting = [request];
+      running = running || drain();
+      return running;
+    };
+    ask.pending = () => waiting !== null; // a newer request than the one being sent is known
+    return ask;
+  };
+
+  let plotly = null;
+  pvs.plotly = () => {
+    plotly =
+      plotly ||
+      new Promise((resolve, reject) => {
+        if (!plotlyUrl) return reject(new Error("plotly is not installed on the studio's machine."));
+        const script = document.createElement("script");
+        script.src = plotlyUrl;
+        script.onload = () => resolve(window.Plotly);
+        script.onerror = () => {
+          plotly = null;
+          reject(new Error("The drawing library (plotly.js) could not be loaded from the studio."));
+        };
+        document.head.append(script);
+      });
+    return plotly;
+  };
+
+  // ---- tabs -------------------------------------------------------------------------------------------------
+  const openers = new Map(); // tab -> handler of a detail
+  const details = new Map(); // tab -> a detail that waits for its view to be there
+
+  const tabButton = (name) =>
+    [...document.querySelectorAll('#pvs-tabs button[role="tab"]')].find(
+      (button) => button.textContent.trim().toLowerCase() === name,
+    );
+
+  pvs.openTab = (name, detail) => {
+    if (detail !== undefined) {
+      if (openers.has(name)) openers.get(name)(detail);
+      else details.set(name, detail);
+    }
+    tabButton(name)?.click();
+  };
+
+  // True if a detail was waiting, and has been handed over.
+  pvs.onOpen = (name, handler) => {
+    openers.set(name, handler);
+    if (!details.has(name)) return false;
+    handler(details.get(name));
+    return details.delete(name);
+  };
+
+  // ?tab=train opens that tab, and the address follows the tab that is open.
+  const wanted = new URLSearchParams(location.search).get("tab");
+  if (wanted) requestAnimationFrame(() => tabButton(wanted.toLowerCase())?.click());
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.('#pvs-tabs button[role="tab"]');
+    if (!button) return;
+    const url = new URL(location.href);
+    url.searchParams.set("tab", button.textContent.trim().toLowerCase());
+    history.replaceState(history.state, "", url);
+  });
+
+  pvs.whenShown = (element, f) => {
+    const observer = new IntersectionObserver((entries) => f(entries[entries.length - 1].isIntersecting));
+    observer.observe(element);
+    return () => observer.disconnect();
+  };
+})();

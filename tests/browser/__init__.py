@@ -1,0 +1,94 @@
+"""What browser tests and the latency benchmark share: a studio in a process of its own, and a Chromium."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _serve(settings: dict[str, Any]) -> None:
+    from app import prepare
+
+    prepare()
+
+    from pvswgan.studio import Settings, serve
+
+    serve(Settings(**settings))
+
+
+@contextmanager
+def studio_at(**settings: Any) -> Iterator[str]:
+    """The address of a studio with these Settings, on a free port, in a process of its own until the end."""
+    port = free_port()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=({"port": port, **settings},), daemon=True
+    )
+    process.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.join(10)
+        if process.is_alive():
+            process.kill()
+
+
+def _wait(url: str, process: Any, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not process.is_alive():
+            raise RuntimeError(f"the studio ended with {process.exitcode} before it answered")
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            return  # it answers: a login page may do so with 401
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the studio did not answer on {url} within {seconds:.0f} s")
+
+
+def chromium_path() -> str | None:
+    """The system's Chromium, which Playwright drives: its own download may be out of reach."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        raise RuntimeError("no chromium on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,67 @@
+"""Small data files made on the spot, and the real ones beside the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    """Skips a test where the real data `name` is missing."""
+    return pytest.mark.skipif(not (SHARED / name).is_dir(), reason=f"real data {SHARED / name} is missing")
+
+
+def noise(frames: int, height: int, width: int | None = None, seed: int = 0) -> np.ndarray:
+    """uint8 (T, H, W, 3), every byte random."""
+    return np.random.default_rng(seed).integers(0, 256, (frames, height, width or height, 3), dtype=np.uint8)
+
+
+def blocks(frames: int, height: int, width: int) -> np.ndarray:
+    """uint8 (T, H, W, 3) that survives a codec: red rises to the right, green downwards, blue with time."""
+    clip = np.zeros((frames, height, width, 3), dtype=np.uint8)
+    clip[..., 0] = np.linspace(20, 235, width)
+    clip[..., 1] = np.linspace(20, 235, height)[:, None]
+    clip[..., 2] = (40 + 6 * np.arange(frames) % 160)[:, None, None]
+    return clip
+
+
+def write_strip(path: Path, clip: np.ndarray, mode: str = "RGB") -> Path:
+    """Frames side by side, as a png or jpg."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(list(clip), axis=1)).convert(mode).save(path)
+    return path
+
+
+def write_video(
+    path: Path, clip: np.ndarray | None, rate: int = 10, codec: str = "mpeg4", sound: bool = False
+) -> Path:
+    """A video file; clip None and sound: one that holds sound only."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", rate=8000, layout="mono") if sound else None
+        if clip is not None:
+            stream: Any = container.add_stream(codec, rate=rate)
+            stream.height, stream.width = clip.shape[1:3]
+            stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+            stream.bit_rate = 4_000_000
+            for pixels in clip:
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
+            container.mux(stream.encode(None))
+        if audio is not None:
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            silence.sample_rate = 8000
+            container.mux(audio.encode(silence))
+            container.mux(audio.encode(None))
+    return path

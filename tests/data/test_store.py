@@ -1,0 +1,406 @@
+"""The clip store: what goes in comes out, at every resolution, and nothing half-built is ever opened."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pvswgan.data import ClipStore, DataError, StoreWriter
+from pvswgan.data import writer as writer_module
+from pvswgan.data.store import TIMES, pyramid, pyramid_sizes
+from tests.data.files import noise
+
+LENGTHS = (9, 16, 40)
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[np.ndarray]:
+    return [noise(length, 16, seed=length) for length in LENGTHS]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, clips: list[np.ndarray]) -> ClipStore:
+    return build(tmp_path_factory.mktemp("stores") / "store", clips)
+
+
+def build(folder: Path, clips: list[np.ndarray]) -> ClipStore:
+    with StoreWriter(folder, clips[0].shape[1], ["a", "b"]) as writer:
+        for number, clip in enumerate(clips):
+            writer.add(clip, f"{number}.png", label=number % 2, fps=10.0 + number)
+        writer.skip("bad.png", "is empty (0 bytes)")
+        return writer.commit()
+
+
+def box(clip: np.ndarray, resolution: int) -> np.ndarray:
+    """float64 mean over squares of pixels, made in one go: the definition that the pyramid must meet."""
+    factor = clip.shape[1] // resolution
+    return clip.reshape(len(clip), resolution, factor, resolution, factor, 3).mean(
+        axis=(2, 4), dtype=np.float64
+    )
+
+
+def test_a_store_says_what_is_in_it(store: ClipStore) -> None:
+    assert len(store) == 3 and store.resolution == 16 and store.resolutions == [16, 8, 4]
+    assert store.lengths.tolist() == list(LENGTHS) and store.labels.tolist() == [0, 1, 0]
+    assert store.classes == ["a", "b"] and store.sources == ["0.png", "1.png", "2.png"]
+    assert store.fps == 11.0 and store.clip_fps.tolist() == [10.0, 11.0, 12.0]
+    assert store.skipped == [{"file": "bad.png", "reason": "is empty (0 bytes)"}]
+
+
+def test_usable_counts_the_stride(store: ClipStore) -> None:
+    assert store.usable(9, 1).tolist() == [0, 1, 2]
+    assert store.usable(8, 2).tolist() == [1, 2]  # needs 15 frames
+    assert store.usable(8, 3).tolist() == [2]  # needs 22
+    assert store.usable(41).tolist() == []
+
+
+@pytest.mark.parametrize("resolution", [16, 8, 4])
+def test_every_resolution_is_the_box_mean_rounded_once(
+    store: ClipStore, clips: list[np.ndarray], resolution: int
+) -> None:
+    read = store.read([2], [0], 40, 1, (40, resolution))
+    pixels = (read[0].permute(1, 2, 3, 0).numpy() + 1) * 127.5
+    assert np.abs(pixels - np.rint(box(clips[2], resolution))).max() < 1e-4
+
+
+@given(st.integers(2, 7), st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_the_pyramid_never_drifts_from_the_pixels_it_covers(power: int, seed: int) -> None:
+    clip = noise(1, 1 << power, seed=seed)
+    for small in pyramid(clip):
+        assert small.dtype == np.uint8
+        assert np.abs(small - box(clip, small.shape[1])).max() <= 0.5
+
+
+def expected(clip: np.ndarray, start: int, frames: int, stride: int, length: int, time: str) -> np.ndarray:
+    window = clip[start:][::stride][:frames].astype(np.float64)
+    group = frames // length
+    if time == "average":
+        window = window.reshape(length, group, *window.shape[1:]).mean(axis=1)
+    window = window[::group] if time == "subsample" else window
+    return window[:length] / 127.5 - 1
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_read_is_the_window_that_was_asked_for(
+    store: ClipStore, clips: list[np.ndarray], data: st.DataObject
+) -> None:
+    time = data.draw(st.sampled_from(TIMES))
+    length, group = data.draw(st.sampled_from([1, 2, 4])), data.draw(st.sampled_from([1, 2, 4]))
+    stride = data.draw(st.integers(1, 2))
+    frames = length * group
+    span = (frames - 1) * stride + 1
+    usable = store.usable(frames, stride).tolist()
+    index = data.draw(st.lists(st.sampled_from(usable), min_size=1, max_size=5))
+    start = [data.draw(st.integers(0, LENGTHS[i] - span)) for i in index]
+    mirror = [data.draw(st.booleans()) for _ in index]
+
+    read = store.read(np.array(index), np.array(start), frames, stride, (length, 16), time, np.array(mirror))
+    assert read.shape == (len(index), 3, length, 16, 16)
+    for clip, i, s, turned in zip(read, index, start, mirror, strict=True):
+        want = expected(clips[i], s, frames, stride, length, time)
+        want = want[:, :, ::-1] if turned else want
+        assert np.abs(clip.permute(1, 2, 3, 0).numpy() - want).max() < 1e-6
+
+
+def test_read_gives_floats_in_channels_last_memory_without_a_copy(store: ClipStore) -> None:
+    read = store.read(torch.tensor([0, 1]), torch.tensor([0, 3]), 8, 1, (4, 8))
+    assert read.dtype == torch.float32
+    assert read.is_contiguous(memory_format=torch.channels_last_3d)
+    assert read._base is not None and read._base.is_contiguous()  # a view of (B, T, H, W, C)
+
+
+def test_black_is_minus_one_and_white_is_one_exactly(tmp_path: Path) -> None:
+    clip = np.zeros((32, 4, 4, 3), dtype=np.uint8)
+    clip[:, :, 2:] = 255
+    made = build(tmp_path / "s", [clip])
+    for time in TIMES:
+        for length in (32, 8, 1):
+            read = made.read([0], [0], 32, 1, (length, 4), time)
+            assert read[..., :2].unique().tolist() == [-1.0] and read[..., 2:].unique().tolist() == [1.0]
+
+
+def test_averages_keep_what_a_byte_would_round_away(tmp_path: Path) -> None:
+    clip = np.zeros((4, 4, 4, 3), dtype=np.uint8)
+    clip[1] = 1
+    read = build(tmp_path / "s", [clip]).read([0], [0], 4, 1, (1, 4))
+    assert read.unique().tolist() == pytest.approx([0.25 / 127.5 - 1])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"index": [3]}, "index from 3 to 3; allowed: 0 to 2"),
+        ({"index": [-1]}, "allowed: 0 to 2"),
+        ({"start": [2]}, "clip 0 has 9 frames; a window of 8 frames cannot start at 2"),
+        ({"start": [-1]}, "cannot start at -1"),
+        ({"start": [0, 0]}, "must be"),
+        ({"stride": 2}, "a window of 15 frames"),
+        ({"stride": 0}, "stride 0"),
+        ({"size": (3, 16)}, "divisor of the window's 8 frames"),
+        ({"size": (16, 16)}, "divisor"),
+        ({"size": (16, 16), "time": "window"}, "a window of 8 frames has no more"),
+        ({"size": (8, 32)}, r"resolution 32 is not in the store; it has \[16, 8, 4\]"),
+        ({"time": "mean"}, "allowed: average, subsample, window"),
+    ],
+)
+def test_read_refuses_what_the_store_does_not_hold(
+    store: ClipStore, change: dict[str, object], words: str
+) -> None:
+    asked = {"index": [0], "start": [0], "frames": 8, "stride": 1, "size": (8, 16)} | change
+    with pytest.raises(ValueError, match=words):
+        store.read(**asked)  # type: ignore[arg-type]
+
+
+def test_a_pickled_store_opens_the_files_again(store: ClipStore) -> None:
+    store.read([0], [0], 1, 1, (1, 16))  # a file is mapped
+    data = pickle.dumps(store)
+    assert len(data) < 1000
+    assert torch.equal(pickle.loads(data).read([1], [2], 8, 1, (8, 16)), store.read([1], [2], 8, 1, (8, 16)))
+
+
+@pytest.mark.parametrize("resolution", [0, 2, 3, 48, 2048, -4])
+def test_only_powers_of_two_are_resolutions(resolution: int) -> None:
+    with pytest.raises(
+        DataError, match=f"resolution is {resolution}; allowed: a power of two from 4 to 1024"
+    ):
+        pyramid_sizes(resolution)
+
+
+# --- opening what is no store
+
+
+def test_open_refuses_what_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a clip store"):
+        ClipStore.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is damaged"),
+        ("[]", "version None"),
+        ('{"version": 99}', "version 99; this program reads version 1"),
+        ('{"version": 1}', "classes.* missing"),
+    ],
+)
+def test_open_refuses_a_damaged_meta(tmp_path: Path, clips: list[np.ndarray], text: str, words: str) -> None:
+    made = build(tmp_path / "s", clips)
+    (made.folder / "meta.json").write_text(text)
+    with pytest.raises(DataError, match=words):
+        ClipStore.open(made.folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"lengths": []}, {"lengths": [1]}, {"lengths": ["x", 1, 2]}, {"resolution": "a"}, {"fps": 3}]
+)
+def test_open_refuses_values_that_do_not_fit(
+    tmp_path: Path, clips: list[np.ndarray], change: dict[str, object]
+) -> None:
+    file = build(tmp_path / "s", clips).folder / "meta.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(DataError, match="damaged"):
+        ClipStore.open(file.parent)
+
+
+def test_open_refuses_a_cut_or_missing_file(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    file = build(tmp_path / "s", clips).folder / "clips-008.u8"
+    os.truncate(file, 100)
+    with pytest.raises(DataError, match="clips-008.u8 has 100 bytes, 12480 expected"):
+        ClipStore.open(file.parent)
+    file.unlink()
+    with pytest.raises(DataError, match="clips-008.u8 is missing"):
+        ClipStore.open(file.parent)
+
+
+# --- writing
+
+
+def test_the_same_clips_make_the_same_bytes(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    one, two = build(tmp_path / "1", clips).folder, build(tmp_path / "2", clips).folder
+    names = sorted(file.name for file in one.iterdir())
+    assert names == ["clips-004.u8", "clips-008.u8", "clips-016.u8", "meta.json"]
+    assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
+
+
+def test_rollback_forgets_the_last_clips(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    with StoreWriter(tmp_path / "s", 16) as writer:
+        writer.add(clips[0], "a")
+        writer.add(clips[2], "broken")
+        writer.rollback(1)
+        writer.add(clips[1], "b")
+        made = writer.commit()
+    assert made.sources == ["a", "b"]
+    pixels = made.read([1], [0], 16, 1, (16, 16))[0].permute(1, 2, 3, 0).numpy()
+    assert np.abs(pixels - (clips[1] / 127.5 - 1)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        noise(2, 8),
+        noise(0, 16),
+        noise(2, 16).astype(np.float32),
+        noise(2, 16)[..., :1],
+        noise(2, 16)[0],
+        noise(2, 16, 8),
+    ],
+)
+def test_only_clips_of_the_right_shape_are_taken(tmp_path: Path, clip: np.ndarray) -> None:
+    with (
+        StoreWriter(tmp_path / "s", 16) as writer,
+        pytest.raises(ValueError, match=r"clip of x is .*allowed: uint8 \(T, 16, 16, 3\)"),
+    ):
+        writer.add(clip, "x")
+
+
+def test_a_label_must_be_a_class(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    with (
+        StoreWriter(tmp_path / "s", 16) as writer,
+        pytest.raises(ValueError, match="label of x is 1; allowed: 0 to 0"),
+    ):
+        writer.add(clips[0], "x", label=1)
+
+
+def test_an_empty_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no clip"), StoreWriter(tmp_path / "s", 16) as writer:
+        writer.commit()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_build_leaves_nothing(
+    tmp_path: Path, clips: list[np.ndarray], error: type[BaseException]
+) -> None:
+    with pytest.raises(error), StoreWriter(tmp_path / "s", 16) as writer:
+        writer.add(clips[0], "a")
+        raise error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    tmp_path: Path, clips: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer_module, "_sync", full)
+    with pytest.raises(DataError, match="the disk is full: the store .* after 3 clips .*PVSWGAN_CACHE"):
+        build(tmp_path / "s", clips)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refused_write_is_a_sentence_and_leaves_nothing(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    """The same with the kernel refusing in the middle of a clip (a limit on the size of files)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(DataError, match="the disk is full"):
+            build(tmp_path / "s", clips)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, old)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="no store can be made in"), StoreWriter(tmp_path / "file" / "s", 16):
+        pass
+
+
+def test_a_killed_build_leaves_no_store_and_is_cleaned_up(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    script = """
+        import os, signal, sys
+        import numpy as np
+        from pvswgan.data import StoreWriter
+        with StoreWriter(sys.argv[1], 16) as writer:
+            writer.add(np.zeros((8, 16, 16, 3), np.uint8), "a")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    place = tmp_path / "s"
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(place)], timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".s.building.")
+    for folder in (place, left):
+        with pytest.raises(DataError):
+            ClipStore.open(folder)
+    build(place, clips)
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_build_that_still_runs_is_left_alone(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    with StoreWriter(tmp_path / "one", 16) as first:
+        first.add(clips[0], "a")
+        build(tmp_path / "two", clips)
+        assert len(first.commit()) == 1
+
+
+def test_the_loser_of_a_race_uses_the_winners_store(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    place = tmp_path / "s"
+    with StoreWriter(place, 16) as slow:
+        slow.add(clips[0], "a")
+        winner = build(place, clips)
+        stamp = (place / "meta.json").stat().st_ino
+        assert len(slow.commit()) == len(winner)
+    assert (place / "meta.json").stat().st_ino == stamp
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_two_processes_at_once_both_end_well(tmp_path: Path) -> None:
+    script = """
+        import sys
+        import numpy as np
+        from pvswgan.data import StoreWriter
+        with StoreWriter(sys.argv[1], 16) as writer:
+            sys.stdin.readline()
+            writer.add(np.full((8, 16, 16, 3), 7, np.uint8), "a")
+            print(len(writer.commit()))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "s")]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in running:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60)[0].strip() for process in running] == ["1", "1"]
+    assert [process.returncode for process in running] == [0, 0]
+    assert list(tmp_path.iterdir()) == [tmp_path / "s"]
+
+
+def test_a_damaged_store_is_replaced(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    place = build(tmp_path / "s", clips).folder
+    (place / "meta.json").unlink()
+    assert len(build(place, clips[:1])) == 1
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_somebodys_folder_is_never_replaced(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    place = tmp_path / "holiday"
+    place.mkdir()
+    (place / "film.mp4").write_text("precious")
+    with pytest.raises(
+        DataError, match=r"holiday is no clip store \(it holds film.mp4\) and will not be replaced"
+    ):
+        build(place, clips)
+    assert [file.name for file in place.iterdir()] == ["film.mp4"]
+    assert list(tmp_path.iterdir()) == [place]

@@ -1,0 +1,112 @@
+"""The studio's server without a browser: the login on every route, other sites, the command line."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from pvswgan.studio import Settings, create_app
+
+ROOT = Path(__file__).parents[2]
+REQUEST = {"model": "asset:none"}
+
+
+def client(tmp_path: Path, **settings: Any) -> TestClient:
+    app = create_app(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets", **settings))
+    return TestClient(app, base_url="http://127.0.0.1:7860")
+
+
+def our_routes(test: TestClient) -> list[tuple[str, str]]:
+    """(method, path) of every route that is not Gradio's own, placeholders filled in."""
+    routes = [route for route in test.app.routes if isinstance(route, APIRoute)]  # type: ignore[attr-defined]
+    return [(m, re.sub(r"{[^}]*}", "x", route.path)) for route in routes for m in route.methods or ()]
+
+
+def test_every_route_wants_the_login(tmp_path: Path) -> None:
+    test = client(tmp_path, auth=("anna", "secret"))
+    routes = our_routes(test)
+    assert {"/api/models", "/api/model", "/api/render", "/api/export"} <= {path for _, path in routes}
+    for method, path in routes:
+        assert test.request(method, path).status_code == 401, f"{method} {path} is open without a login"
+    wrong = test.post("/login", data={"username": "anna", "password": "guess"})
+    assert wrong.status_code == 400 and test.get("/api/models").status_code == 401
+    assert test.post("/login", data={"username": "anna", "password": "secret"}).status_code == 200
+    assert test.get("/api/models").json() == {"models": []}
+    test.cookies.clear()
+    assert test.get("/api/models").status_code == 401
+
+
+def test_a_page_elsewhere_cannot_post(tmp_path: Path) -> None:
+    test = client(tmp_path)
+    for method, path in our_routes(test):
+        if method != "GET":
+            answer = test.request(method, path, headers={"Origin": "http://evil.example"})
+            assert answer.status_code == 403, f"{method} {path} takes a request from another site"
+    own = {"Origin": "http://127.0.0.1:7860"}
+    assert test.post("/api/render", json=REQUEST, headers=own).status_code == 404
+
+
+def test_a_name_pointed_at_this_machine_is_not_this_machine(tmp_path: Path) -> None:
+    """DNS rebinding: a site that makes its own name mean 127.0.0.1 is same-origin with itself."""
+    other = {"Host": "evil.example:7860"}
+    assert client(tmp_path).get("/api/models", headers=other).status_code == 403
+    assert client(tmp_path, host="0.0.0.0").get("/api/models", headers=other).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"model": "../../etc/passwd"},
+        {"model": "asset:../../secret"},
+        {"model": "run:../x@000001000"},
+        {"model": 7},
+        {"model": "asset:x", "seed": -1},
+        {"model": "asset:x", "truncation": 2},
+        {"model": "asset:x", "offsets": [0] * 9},
+        {"model": "asset:x", "offsets": ["a"]},
+    ],
+)
+def test_nothing_but_a_listed_id_and_sane_numbers_is_taken(tmp_path: Path, bad: dict[str, Any]) -> None:
+    (tmp_path / "secret.safetensors").write_bytes(b"x")
+    (tmp_path / "assets").mkdir()
+    answer = client(tmp_path).post("/api/render", json=bad)
+    assert answer.status_code in (404, 422) and answer.json()["detail"]
+
+
+def test_static_files_are_a_fixed_list(tmp_path: Path) -> None:
+    test = client(tmp_path)
+    script = test.get("/studio/static/player.js")
+    assert script.status_code == 200 and "javascript" in script.headers["content-type"]
+    assert "immutable" in script.headers["cache-control"]
+    assert len(test.get("/studio/static/plotly.min.js").content) > 1_000_000
+    for name in ("server.py", "..%2Fserver.py", "__init__.py", "explore.html"):
+        assert test.get(f"/studio/static/{name}").status_code == 404
+
+
+def app(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "app.py", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_a_taken_port_is_said_in_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = app("--port", str(port))
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert f"Cannot open the studio on 127.0.0.1:{port}" in ended.stderr
+
+
+@pytest.mark.parametrize("flags", ["--port 0", "--auth nopassword", "--auth :x", "--nonsense"])
+def test_impossible_flags_are_refused(flags: str) -> None:
+    ended = app(*flags.split())
+    assert ended.returncode == 2 and "error:" in ended.stderr

@@ -1,0 +1,65 @@
+import itertools
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pvswgan import conv
+from pvswgan.conv import conv3d, conv3d_same, conv_down, conv_up, enlarge, input_gradients_only, shrink, widen
+
+FACTORS = [f for f in itertools.product((1, 2), repeat=3) if f[1] == f[2]]
+DOUBLE = {"dtype": torch.float64, "requires_grad": True}
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+def test_fused_scaling_is_scaling_and_convolution(factors):
+    x, w = torch.randn(2, 3, 4, 6, 8, **DOUBLE), torch.randn(5, 3, 3, 3, 3, **DOUBLE)
+    torch.testing.assert_close(conv_up(x, w, factors), F.conv3d(enlarge(x, factors), w, padding=1))
+    torch.testing.assert_close(conv_down(x, w, factors), shrink(F.conv3d(x, w, padding=1), factors))
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+@pytest.mark.parametrize("function", [conv_up, conv_down])
+def test_first_and_second_derivatives_are_numerical_ones(function, factors):
+    x, w = torch.randn(1, 2, 2, 4, 4, **DOUBLE), torch.randn(2, 2, 3, 3, 3, **DOUBLE)
+    assert torch.autograd.gradcheck(lambda x, w: function(x, w, factors), (x, w), fast_mode=True)
+    assert torch.autograd.gradgradcheck(lambda x, w: function(x, w, factors), (x, w), fast_mode=True)
+
+
+@pytest.mark.parametrize("stride, padding, size", [((1, 1, 1), (0, 0, 0), 5), ((2, 2, 2), (1, 1, 1), 5),
+                                                   ((1, 2, 2), (1, 0, 1), 6), ((2, 1, 2), (2, 1, 0), 7)])
+def test_any_stride_and_padding_as_pytorchs_own(stride, padding, size):
+    x, w = torch.randn(2, 2, size, size, size, **DOUBLE), torch.randn(3, 2, 3, 3, 3, **DOUBLE)
+    ours, theirs = conv3d(x, w, stride, padding), F.conv3d(x, w, stride=stride, padding=padding)
+    torch.testing.assert_close(ours, theirs)
+    for a, b in zip(_penalty_gradients(ours, x, w), _penalty_gradients(theirs, x, w), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def _penalty_gradients(y, x, w):
+    """What a gradient penalty asks for: the derivative of a squared input gradient in the weights and the input."""
+    (g,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    return torch.autograd.grad(g.square().sum(), (x, w))
+
+
+def test_input_gradients_only_leaves_out_the_weights(monkeypatch):
+    calls = []
+    forward = conv._WeightGrad.forward
+    monkeypatch.setattr(conv._WeightGrad, "forward", staticmethod(lambda *a: calls.append(1) or forward(*a)))
+    x, w = torch.randn(1, 2, 4, 4, 4, **DOUBLE), torch.randn(2, 2, 3, 3, 3, **DOUBLE)
+    y = conv3d_same(x, w).square().sum()
+    with input_gradients_only():
+        (g,) = torch.autograd.grad(y, x, create_graph=True)
+    assert not calls
+    g.square().sum().backward()
+    assert calls and w.grad is not None
+
+
+def test_other_factors_are_refused():
+    with pytest.raises(ValueError, match="scale factors must be 1 or 2"):
+        widen(torch.zeros(1, 1, 3, 3, 3), (3, 1, 1))
+
+
+def test_shrink_undoes_enlarge_and_keeps_the_type():
+    x = torch.randn(2, 3, 2, 4, 4).bfloat16()
+    assert torch.equal(shrink(enlarge(x, (2, 2, 2)), (2, 2, 2)), x)

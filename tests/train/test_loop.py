@@ -1,0 +1,251 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+import pvswgan
+from pvswgan.checkpoint import network_checkpoints, read_tensors
+from train.engine import NotFinite
+from train.loop import Stopped, Trainer, training_checkpoints
+from train.run import RunError, RunFolder
+from tests.train import tiny
+
+LOSSES = [{"name": "swgan"}, {"name": "swgan", "blocks": 2, "slope_penalty": "as_released", "k": 0.01},
+          {"name": "wgan-gp"}]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path_factory.getbasetemp() / "stores"))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _quiet(*_):
+    pass
+
+
+def _train(folder, settings, **kwargs):
+    trainer = Trainer(settings, folder, say=_quiet, **kwargs)
+    trainer.run()
+    return trainer
+
+
+def _final(folder):
+    return read_tensors(training_checkpoints(folder)[-1])
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=["swgan", "swgan-as-released", "wgan-gp"])
+def test_a_training_from_start_to_end(tmp_path, loss):
+    settings = tiny.config(loss=loss)
+    _train(tmp_path, settings)
+    run = RunFolder(tmp_path)
+    status = run.status()
+    assert status["state"] == "finished" and status["clips"] == settings.plan().total and status["error"] is None
+    stats = run.stats()
+    assert stats[-1]["stage"] == 2 and [s["clips"] for s in stats] == sorted({s["clips"] for s in stats})
+    assert {"loss_G", "loss_D", "distance", "gradient_penalty", "grad_norm_G", "clips_per_s"} <= stats[-1].keys()
+    assert ("slice_scale_mean" in stats[-1]) == (loss["name"] == "swgan")
+    assert {(s.frames, s.resolution) for s in run.samples()} == {(4, 4), (4, 8), (8, 8)}
+    assert pvswgan.load(tmp_path).sample(2).shape == (2, 3, 8, 8, 8)
+    from PIL import Image
+
+    last = run.samples()[-1]
+    assert Image.open(last.path).size == (8 * 8, 12 * 8)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("stop_at", [12, 20, 36, 40, 60, 76], ids=lambda c: f"{c}clips")
+def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, stop_at, precision):
+    """Stopped in a stable phase, in both fades, and at the edges of phases."""
+    settings = tiny.config(precision=precision, train={"augment": ["shift", "colour"], "gp_interval": 2,
+                                                       "critic_steps": 1, "batch": 4})
+    _train(tmp_path / "whole", settings)
+    trainer = Trainer(settings, tmp_path / "parts", say=_quiet)
+    step = trainer._step
+
+    def step_and_stop():
+        step()
+        if trainer.engine.clips >= stop_at:
+            trainer._stop = True
+
+    trainer._step = step_and_stop
+    with pytest.raises(Stopped):
+        trainer.run()
+    assert RunFolder(tmp_path / "parts").state() == "stopped"
+    assert trainer.engine.clips == stop_at
+    _train(tmp_path / "parts", settings, resume=True)
+    (whole, info), (parts, info_parts) = _final(tmp_path / "whole"), _final(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    for name in whole:
+        assert torch.equal(whole[name], parts[name]), name
+    info.pop("seconds"), info_parts.pop("seconds")
+    assert info == info_parts
+
+
+def test_adam_starts_anew_where_a_phase_begins(tmp_path):
+    trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
+    engine, steps = trainer.engine, {}
+    while engine.clips < engine.plan.total:
+        at = engine.plan.at(engine.clips)
+        engine.step(trainer.sampler.batch)
+        count = int(next(iter(engine.opt_G.state.values()))["step"])
+        steps.setdefault((at.stage, at.phase), []).append(count)
+    assert steps == {(0, "stable"): [1, 2, 3, 4], (1, "fade"): [1, 2, 3, 4], (1, "stable"): [1, 2, 3, 4],
+                     (2, "fade"): [1, 2, 3, 4], (2, "stable"): [1, 2, 3, 4]}
+    trainer.writer.close()
+
+
+def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
+    trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
+    step = trainer._step
+
+    def poisoned():
+        if trainer.engine.steps == 9:
+            with torch.no_grad():
+                trainer.engine.G.first.weight[0, 0] = float("nan")
+        step()
+
+    trainer._step = poisoned
+    with pytest.raises(NotFinite, match="not finite at step 10"):
+        trainer.run()
+    status = RunFolder(tmp_path).status()
+    assert status["state"] == "failed" and "step 10" in status["error"]
+    for path in (*training_checkpoints(tmp_path), *network_checkpoints(tmp_path)):
+        tensors, info = read_tensors(path)
+        assert info["clips"] <= 36 and all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
+    assert network_checkpoints(tmp_path)
+
+
+def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+    _train(tmp_path, tiny.config())
+    *_, before, newest = training_checkpoints(tmp_path)
+    newest.write_bytes(newest.read_bytes()[:100])
+    trainer = Trainer(tiny.config(), tmp_path, resume=True, say=_quiet)
+    assert trainer.engine.clips == int(before.name[:9])
+    trainer.writer.close()
+
+
+def test_a_full_disk_fails_the_run_with_a_sentence(tmp_path, monkeypatch):
+    import train.loop
+
+    trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
+    real, calls = train.loop.save_tensors, []
+
+    def full(*args):
+        calls.append(args)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        real(*args)
+
+    monkeypatch.setattr(train.loop, "save_tensors", full)
+    with pytest.raises(OSError):
+        trainer.run()
+    status = RunFolder(tmp_path).status()
+    assert status["state"] == "failed" and "No space left on device" in status["error"]
+    assert len(training_checkpoints(tmp_path)) == 1                        # the one before is whole
+    monkeypatch.setattr(train.loop, "save_tensors", real)
+    _train(tmp_path, tiny.config(), resume=True)
+    assert RunFolder(tmp_path).state() == "finished"
+
+
+def _wait(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_pause_snapshot_resume_and_stop_by_request(tmp_path):
+    settings = tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 1000})
+    run = RunFolder(tmp_path)
+    thread = threading.Thread(target=lambda: pytest.raises(Stopped, Trainer(settings, tmp_path, say=_quiet).run))
+    thread.start()
+    _wait(lambda: run.state() == "running")
+    run.request("pause")
+    _wait(lambda: run.state() == "paused")
+    clips = run.status()["clips"]
+    samples = len(run.samples())
+    time.sleep(0.5)
+    assert run.status()["clips"] == clips
+    (tmp_path / "samples" / f"{clips:09d}-4x4.png").unlink()
+    run.request("snapshot")
+    _wait(lambda: len(run.samples()) == samples)
+    run.request("resume")
+    _wait(lambda: run.status()["clips"] > clips)
+    run.request("stop")
+    thread.join(60)
+    assert run.state() == "stopped" and run.status()["error"] is None
+    assert int(training_checkpoints(tmp_path)[-1].name[:9]) == run.status()["clips"]
+
+
+def _command(*words, cwd=None, env=None):
+    return [sys.executable, "-m", "train", *map(str, words)]
+
+
+def _environment():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.environ | {"PYTHONPATH": root, "COLUMNS": "200"}
+
+
+def test_the_command_line_dry_run_train_interrupt_resume(tmp_path):
+    path = tiny.write(tmp_path / "tiny.yaml", tiny.config())
+    dry = subprocess.run(_command(path, "--dry-run"), capture_output=True, text=True, env=_environment(), cwd=tmp_path)
+    assert dry.returncode == 0, dry.stderr
+    assert "8x8x8" in dry.stdout and "generator:" in dry.stdout and "kimg on cpu with float32: about" in dry.stdout
+    assert not (tmp_path / "runs").exists()
+
+    run = tmp_path / "run"
+    process = subprocess.Popen(_command(path, "--run-dir", run, "growth.stages=[[4,4]]", "growth.fade_kimg=0",
+                                        "growth.stable_kimg=1000"), env=_environment(), stdout=subprocess.PIPE, text=True)
+    _wait(lambda: RunFolder(run).state() == "running")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "go on with: python -m train --resume" in out
+    assert RunFolder(run).state() == "stopped"
+    assert json.loads((run / "status.json").read_text())["clips"] == int(training_checkpoints(run)[-1].name[:9])
+
+    again = subprocess.run(_command(path, "--run-dir", run), capture_output=True, text=True, env=_environment())
+    assert again.returncode == 2 and "already holds a run (stopped); add --resume" in again.stderr
+
+
+def test_a_killed_run_resumes(tmp_path):
+    run = tmp_path / "run"
+    path = tiny.write(tmp_path / "tiny.yaml", tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100}))
+    process = subprocess.Popen(_command(path, "--run-dir", run), env=_environment(), stdout=subprocess.DEVNULL)
+    _wait(lambda: len(training_checkpoints(run)) > 1)
+    process.kill()
+    process.wait()
+    assert RunFolder(run).state() == "stopped"
+    trainer = Trainer(tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100}), run, resume=True,
+                      say=_quiet)
+    assert trainer.engine.clips > 0
+    trainer.writer.close()
+
+
+@pytest.mark.parametrize("words, message", [
+    ([], "which configuration?"),
+    (["none.yaml"], "cannot read the configuration none.yaml"),
+    (["--resume"], "say which with --run-dir"),
+    (["--resume", "--run-dir", "nowhere"], "nowhere is no run folder to resume"),
+])
+def test_the_command_line_says_what_is_wrong(words, message, tmp_path):
+    out = subprocess.run(_command(*words), capture_output=True, text=True, env=_environment(), cwd=tmp_path)
+    assert out.returncode == 2 and message in out.stderr and "Traceback" not in out.stderr
+
+
+def test_a_second_trainer_and_a_missing_gpu_are_refused(tmp_path):
+    trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
+    with pytest.raises(RunError, match="another training is at work"):
+        Trainer(tiny.config(), tmp_path, say=_quiet)
+    trainer.writer.close()
+    with pytest.raises(ValueError, match="device is 'cuda:7', but PyTorch sees"):
+        Trainer(tiny.config(device="cuda:7"), tmp_path / "gpu", say=_quiet)

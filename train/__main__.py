@@ -1,0 +1,128 @@
+"""python -m train CONFIG.yaml [--run-dir runs/NAME] [key=value ...] [--dry-run] [--resume]"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from pvswgan.data.store import DataError
+from train.config import Config, ConfigError, dump, load
+from train.cost import duration, measure, remaining
+from train.engine import Engine, NotFinite, choose_device
+from train.loop import Stopped, start_or_resume
+from train.precision import choose_precision
+from train.run import RunError
+
+console = Console()
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    config: Annotated[Path | None, typer.Argument(help="configuration, such as configs/toyfaces-cpu.yaml")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, such as train.batch=8")] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="run folder; default runs/CONFIG-DATE")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --run-dir")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print plan, networks and cost, train nothing")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all")] = None,
+) -> None:
+    """Train a growing video GAN."""
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        settings = _settings(config, overrides or [], run_dir, resume)
+        if dry_run:
+            assert settings is not None
+            _dry_run(settings)
+            return
+        _train(settings, _folder(config, run_dir), resume)
+    except (ConfigError, DataError, RunError, ValueError) as error:
+        _exit(str(error), 2)
+
+
+def _settings(config: Path | None, overrides: list[str], run_dir: Path | None, resume: bool) -> Config | None:
+    if not resume:
+        if config is None:
+            raise ConfigError("which configuration? Such as: python -m train configs/toyfaces-cpu.yaml")
+        return load(config, overrides)
+    if run_dir is None:
+        raise RunError("--resume goes on with a run: say which with --run-dir runs/NAME")
+    if config is not None or overrides:
+        raise RunError("--resume goes on exactly as the run began: it takes no configuration and no key=value")
+    return None
+
+
+def _folder(config: Path | None, run_dir: Path | None) -> Path:
+    if run_dir is not None:
+        return run_dir
+    assert config is not None
+    return Path("runs") / f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _train(settings: Config | None, folder: Path, resume: bool) -> None:
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %  {task.fields[rest]}"),
+                   console=console, disable=not console.is_terminal)
+    task = bar.add_task("preparing", total=1.0, rest="")
+
+    def progress(status: dict) -> None:
+        if not status.get("total_kimg"):
+            bar.update(task, description=status["message"])
+            return
+        rate, eta = status.get("clips_per_s"), status.get("eta_s")
+        bar.update(task, completed=status["kimg"] / status["total_kimg"], description=status["message"],
+                   rest=f"{status['kimg']:.1f} kimg" + (f", {rate:.1f} clips/s" if rate else "")
+                        + (f", {duration(eta)} left" if eta is not None else ""))
+
+    began = time.monotonic()
+    try:
+        with bar:
+            trainer = start_or_resume(settings, folder, resume, say=bar.console.print, progress=progress)
+            if settings is not None and not console.is_terminal:
+                console.print(f"statistics in {folder / 'stats.jsonl'}")
+            trainer.run()
+    except Stopped as stop:
+        console.print(f"{stop}; go on with: python -m train --resume --run-dir {folder}")
+    except NotFinite as error:
+        _exit(str(error), 1)
+    except KeyboardInterrupt:
+        _exit("stopped at once; the last checkpoint is from before", 130)
+    except OSError as error:
+        _exit(f"cannot write to {folder}: {error}", 1)
+    console.print(f"{folder}: {duration(time.monotonic() - began)}")
+
+
+def _dry_run(settings: Config) -> None:
+    """The resolved settings, the plan with its time, the networks: nothing is written."""
+    device = choose_device(settings.device)
+    if settings.precision == "auto":
+        settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
+    console.print(dump(settings), highlight=False, markup=False)
+    engine = Engine(settings, device, settings.precision)
+    for name, module in (("generator", engine.G), ("discriminator", engine.D), (f"{settings.loss.name} head", engine.loss)):
+        console.print(f"{name}: {sum(p.numel() for p in module.parameters()):,} parameters")
+    per_clip = measure(engine, say=lambda text: console.print(f"[dim]{text}[/]"))
+    table = Table("stage", "size TxHxW", "batch", "lr", "fade kimg", "stable kimg", "clips/s", "time", title="plan")
+    for i, stage in enumerate(engine.plan.stages):
+        table.add_row(str(i), stage.name, str(engine.batches[i]), f"{engine.rates[i]:g}", f"{stage.fade / 1000:g}",
+                      f"{stage.stable / 1000:g}", f"{1 / per_clip[i]:.3g}" if per_clip[i] else "-",
+                      duration((stage.fade + stage.stable) * per_clip[i]))
+    console.print(table)
+    console.print(f"{engine.plan.total / 1000:g} kimg on {device} with {settings.precision}: about "
+                  f"{duration(remaining(engine.plan, 0, per_clip))}")
+
+
+def _exit(text: str, code: int) -> None:
+    print(text, file=sys.stderr)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app()

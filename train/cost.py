@@ -1,0 +1,85 @@
+"""What a training costs: arithmetic for the shares of the stages, a short measurement for the seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from pvswgan.growth import GrowthPlan, factors
+from pvswgan.networks import channels
+from train.config import Config
+from train.engine import Engine
+
+# Passes over each network in one step with a gradient penalty, in forward passes: the generator runs twice and is
+# differentiated once (2 + 2); the critic sees real and fake and is differentiated (2 * 3), the mixed clips with two
+# derivatives (about 6), and the generator's fakes with the derivative in its input (2).
+GENERATOR_PASSES, CRITIC_PASSES = 4, 14
+
+
+def flops(config: Config, plan: GrowthPlan) -> list[float]:
+    """Floating-point operations of one training step a clip, for each stage, in its convolutions."""
+    net, sizes = config.network, plan.sizes
+    width = [channels(r, net.fmap_base, net.fmap_max) for _, r in sizes]
+    voxels = [t * r * r for t, r in sizes]
+    total, out = 0.0, []
+    for i, w in enumerate(width):
+        if i == 0:
+            generator = critic = 2 * 27 * w * w * voxels[0]
+        else:
+            up = factors(sizes[i - 1], sizes[i])
+            taps = 27 * (up[0] * up[1] * up[2]) / 8 if up == (2, 2, 2) else 27
+            full = 2 * 27 * w * w * voxels[i]
+            scaled = 2 * taps * w * width[i - 1] * voxels[i - 1]
+            generator = critic = full + scaled
+        total += GENERATOR_PASSES * generator + CRITIC_PASSES * critic
+        out.append(total)
+    return out
+
+
+def measure(engine: Engine, seconds: float = 30.0, say: Callable[[str], None] = lambda _: None) -> list[float]:
+    """Seconds a clip at each stage. Stages are timed in order while the budget lasts, two steps each after one to warm
+    up; those after it are scaled by their arithmetic from the last one timed. Changes the engine's weights: measure on
+    one of its own."""
+    plan, work, out = engine.plan, flops(engine.config, engine.plan), []
+    begin = time.perf_counter()
+    for stage, (frames, resolution) in enumerate(plan.sizes):
+        last = time.perf_counter() - begin
+        if out and last + 4 * out[-1] * engine.batches[stage] * work[stage] / work[stage - 1] > seconds:
+            out.append(out[-1] * work[stage] / work[stage - 1])
+            continue
+        say(f"timing stage {stage}: {plan.stages[stage].name}")
+        engine.clips = plan.starts[stage] + plan.stages[stage].fade
+        if plan.at(engine.clips).stage != stage:                       # a stage without clips of its own
+            out.append(out[-1] * work[stage] / work[stage - 1] if out else 0.0)
+            continue
+        batch = torch.rand(engine.batches[stage], 3, frames, resolution, resolution) * 2 - 1
+        out.append(_time_steps(engine, batch))
+    return out
+
+
+def _time_steps(engine: Engine, batch: torch.Tensor) -> float:
+    """Seconds a clip of a step, the second of two timed after one to warm up being the better guess."""
+    clips, best = engine.clips, float("inf")
+    for trial in range(3):
+        engine.clips = clips
+        start = time.perf_counter()
+        terms = engine.step(lambda position, n, size: batch)
+        float(terms["loss_G"])                                         # waits for a GPU
+        if trial:
+            best = min(best, time.perf_counter() - start)
+    return best / (len(batch) * engine.config.train.critic_steps)
+
+
+def remaining(plan: GrowthPlan, clips: int, per_clip: Sequence[float]) -> float:
+    """Seconds from `clips` to the end of the plan, with per_clip seconds a clip at each stage."""
+    return sum(max(0, plan.starts[i + 1] - max(clips, plan.starts[i])) * s for i, s in enumerate(per_clip))
+
+
+def duration(seconds: float) -> str:
+    """4000 -> '1h 07m'."""
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    return f"{days}d {h:02}h" if days else f"{hours}h {m:02}m" if hours else f"{m}m {s:02}s"

@@ -1,0 +1,191 @@
+"""What is trained and one step of it: networks, loss, optimisers, the averaged generator, and their whole state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from pvswgan.augment import augment
+from pvswgan.growth import Position
+from pvswgan.losses import SWGAN, WGANGP, Loss, Mix
+from pvswgan.networks import Discriminator, Generator, blend_real
+from train.config import Config, SwganLoss
+
+Reals = Callable[[int, int, tuple[int, int]], Tensor]   # (position, n, (T, R)) -> clips
+
+
+class NotFinite(ArithmeticError):
+    """A loss or a gradient became NaN or infinite; the message says at which step."""
+
+
+class Engine:
+    """Everything that a training changes. `clips` counts reals shown, `steps` generator steps."""
+
+    def __init__(self, config: Config, device: torch.device, precision: str) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.device = config, device
+        self.plan, self.batches, self.rates = config.plan(), config.batches(), config.rates()
+        net = config.network
+        self.G = Generator(self.plan.sizes, net.latent_dim, net.fmap_base, net.fmap_max).to(device)
+        self.D = Discriminator(self.plan.sizes, net.fmap_base, net.fmap_max, net.mbstd_group).to(device)
+        self.loss = make_loss(config, self.D.features).to(device)
+        self.G_ema = copy.deepcopy(self.G).requires_grad_(False)
+        self.G.dtype = self.D.dtype = self.G_ema.dtype = getattr(torch, precision)
+        self.opt_G = self._adam(self.G.parameters())
+        self.opt_D = self._adam([*self.D.parameters(), *self.loss.parameters()])
+        self.generator = torch.Generator().manual_seed(config.seed)    # every random draw of a step
+        self.clips = self.steps = self.critic_steps = 0
+        self.phase = ""
+        self.bad_step = torch.full((), -1, device=device)
+
+    def _adam(self, parameters) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=1e-3, betas=self.config.train.betas, eps=1e-8)
+
+    # --- one step ---------------------------------------------------------------------------------------------
+
+    def step(self, reals: Reals) -> dict[str, Tensor]:
+        """`critic_steps` steps of the critic and one of the generator. Returns numbers for the statistics."""
+        at = self.plan.at(self.clips)
+        self._enter_phase(at)
+        batch = self.batches[at.stage]
+        terms: dict[str, Tensor] = {}
+        for _ in range(self.config.train.critic_steps):
+            real = reals(self.clips, batch, self.plan.sizes[at.stage]).to(self.device, non_blocking=True)
+            terms |= self._critic_step(real, at)
+            self.clips += batch
+        terms |= self._generator_step(batch, at)
+        self._average(batch)
+        self.steps += 1
+        self._watch(terms)
+        return terms
+
+    def _enter_phase(self, at: Position) -> None:
+        """Adam starts anew, and takes the stage's learning rate, where a phase begins or ends (released code)."""
+        phase = f"{at.stage} {at.phase}"
+        if phase != self.phase:
+            for optimiser in (self.opt_G, self.opt_D):
+                optimiser.state.clear()
+            self.phase = phase
+        for optimiser in (self.opt_G, self.opt_D):
+            optimiser.param_groups[0]["lr"] = self.rates[at.stage]
+
+    def _critic_step(self, real: Tensor, at: Position) -> dict[str, Tensor]:
+        self.D.requires_grad_(True)
+        if at.alpha < 1:
+            real = blend_real(real, self.plan.sizes[at.stage - 1], self.plan.sizes[at.stage], at.alpha)
+        with torch.no_grad():
+            fake = self.G(self._latents(len(real)), at.stage, at.alpha)
+            real, fake = self._augment(real), self._augment(fake)
+        mix = Mix.draw(len(real), self.generator, self.device)
+        interval = self.config.train.gp_interval
+        factor = float(interval) if self.critic_steps % interval == 0 else 0.0
+        loss, terms = self.loss.critic_loss(self._critic(at), real, fake, mix, factor)
+        self.opt_D.zero_grad()
+        loss.backward()
+        self.loss.before_step()
+        norm = _gradient_norm(self.opt_D)
+        self.opt_D.step()
+        self.loss.after_step()
+        self.critic_steps += 1
+        return terms | {"loss_D": loss.detach(), "grad_norm_D": norm}
+
+    def _generator_step(self, batch: int, at: Position) -> dict[str, Tensor]:
+        self.D.requires_grad_(False)
+        self.loss.requires_grad_(False)
+        fake = self._augment(self.G(self._latents(batch), at.stage, at.alpha))
+        loss = self.loss.generator_loss(self._critic(at), fake)
+        self.opt_G.zero_grad()
+        loss.backward()
+        norm = _gradient_norm(self.opt_G)
+        self.opt_G.step()
+        self.loss.requires_grad_(True)
+        return {"loss_G": loss.detach(), "grad_norm_G": norm}
+
+    def _critic(self, at: Position):
+        return lambda x, parts=1: self.D(x, at.stage, at.alpha, parts)
+
+    def _latents(self, n: int) -> Tensor:
+        return torch.randn(n, self.config.network.latent_dim, generator=self.generator).to(self.device)
+
+    def _augment(self, clips: Tensor) -> Tensor:
+        return augment(clips, self.config.train.augment, self.generator)
+
+    @torch.no_grad()
+    def _average(self, batch: int) -> None:
+        """G_ema follows G with the configured half-life; shorter at the start, so that it forgets the random weights
+        (as StyleGAN2's ramp-up)."""
+        half_life = min(self.config.train.ema_half_life_kimg * 1000, 0.05 * self.clips)
+        keep = 0.5 ** (batch / half_life) if half_life > 0 else 0.0
+        torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1 - keep)
+
+    def _watch(self, terms: dict[str, Tensor]) -> None:
+        """Remember the first step whose losses or gradients are not finite: without waiting for a GPU every step."""
+        finite = torch.stack([terms[k] for k in ("loss_D", "loss_G", "grad_norm_D", "grad_norm_G")]).isfinite().all()
+        self.bad_step = torch.where((self.bad_step < 0) & ~finite, self.steps, self.bad_step)
+
+    def check(self) -> None:
+        """Raise NotFinite where a step since the last checkpoint was not finite."""
+        step = int(self.bad_step)
+        if step >= 0:
+            raise NotFinite(f"a loss or a gradient is not finite at step {step} ({self.clips / 1000:g} kimg); a lower "
+                            f"train.lr or a stronger loss.gp may help. The last checkpoint is from before.")
+
+    # --- whole state ------------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Tensor], dict]:
+        """(tensors, header) from which load_state makes the same engine, bit for bit."""
+        tensors = {f"{name}/{k}": v for name, module in self._modules().items() for k, v in module.state_dict().items()}
+        for name, optimiser in (("opt_G", self.opt_G), ("opt_D", self.opt_D)):
+            for index, entry in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}/{index}/{k}": torch.as_tensor(v) for k, v in entry.items()}
+        tensors["generator"] = self.generator.get_state()
+        return tensors, {"clips": self.clips, "steps": self.steps, "critic_steps": self.critic_steps,
+                         "phase": self.phase}
+
+    def load_state(self, tensors: dict[str, Tensor], info: dict) -> None:
+        for name, module in self._modules().items():
+            module.load_state_dict(_under(tensors, name))
+        for name, optimiser in (("opt_G", self.opt_G), ("opt_D", self.opt_D)):
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(tensors, name).items():
+                index, _, entry = key.partition("/")
+                state.setdefault(int(index), {})[entry] = value
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.generator.set_state(tensors["generator"])
+        self.clips, self.steps, self.critic_steps = info["clips"], info["steps"], info["critic_steps"]
+        self.phase = info["phase"]
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"G": self.G, "D": self.D, "G_ema": self.G_ema, "loss": self.loss}
+
+
+def make_loss(config: Config, features: int) -> Loss:
+    """The loss that a configuration names, for feature vectors of that length."""
+    c = config.loss
+    if isinstance(c, SwganLoss):
+        return SWGAN(features, blocks=c.blocks, gp=c.gp, slope=c.slope, k=c.k, slope_penalty=c.slope_penalty)
+    return WGANGP(features, gp=c.gp, drift=c.drift)
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto`: a GPU where there is one. Raises ValueError for a GPU that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device is {name!r}, but PyTorch sees {torch.cuda.device_count()} GPUs here; allowed: auto, cpu"
+                         + "".join(f", cuda:{i}" for i in range(torch.cuda.device_count())))
+    return device
+
+
+def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {k[len(name) + 1:]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
+
+
+def _gradient_norm(optimiser: torch.optim.Optimizer) -> Tensor:
+    grads = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+    return torch.nn.utils.get_total_norm(grads)
+

@@ -1,0 +1,333 @@
+"""The training in three short narratives: build, step, maintain."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+import torch
+
+from pvswgan import video
+from pvswgan.checkpoint import CheckpointError, network_checkpoints, read_tensors, save_network, save_tensors
+from pvswgan.data.sampler import Sampler
+from pvswgan.data.sources import open_store
+from pvswgan.data.store import ClipStore
+from pvswgan.latents import sample_latents
+from train.config import Config, dump
+from train.cost import duration, flops
+from train.engine import Engine, NotFinite, choose_device
+from train.precision import choose_precision
+from train.run import RunError, RunFolder, RunWriter, write_text
+
+SHOWN = 12                 # fixed latents in every snapshot
+STATUS_SECONDS = 1.0       # between two writings of status.json
+PAUSE_SECONDS = 0.2
+
+
+class Stopped(Exception):
+    """The run was asked to stop; its checkpoint is written."""
+
+
+class Trainer:
+    """A training in its run folder. `run()` trains to the end of the plan, or to a stop.
+
+    say(text) and progress(status mapping) are told what happens, for a terminal.
+    """
+
+    # --- build ------------------------------------------------------------------------------------------------
+
+    def __init__(self, config: Config, run_dir: str | Path, *, resume: bool = False, device: torch.device | None = None,
+                 say: Callable[[str], None] = print, progress: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+        self.say, self.progress = say, progress
+        self.path = Path(run_dir)
+        self.device = device or choose_device(config.device)
+        self.writer = RunWriter(self.path)
+        self.writer.clear_requests()
+        self.writer.write_status(state="starting", device=str(self.device), message="preparing the clips")
+        try:
+            self._build(config, resume)
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def _build(self, config: Config, resume: bool) -> None:
+        precision = config.precision if config.precision != "auto" else choose_precision(config, self.device)
+        self.config = config = config.model_copy(update={"precision": precision})
+        self.plan = config.plan()
+        self.store = self._open_store()
+        data = config.data
+        self.sampler = Sampler(self.store, frames=self.plan.stages[-1].frames, stride=data.stride, time=data.time,
+                               mirror=data.mirror, seed=config.seed)
+        self.engine = Engine(config, self.device, precision)
+        self.work = flops(config, self.plan)
+        self.seconds = 0.0
+        self._sums: dict[str, tuple[torch.Tensor, int]] = {}
+        self._tick_from = (0, 0.0)
+        self._status_time = 0.0
+        self._rate = 0.0
+        self._stop = False
+        if resume:
+            self._resume()
+        else:
+            write_text(self.path / "config.yaml", dump(config))
+            self._save_reals()
+            self._log(f"training {self.path} on {self.device}, {precision}: {len(self.store)} clips\n{self.plan.table()}")
+
+    def _open_store(self) -> ClipStore:
+        def told(done: int, total: int, what: str) -> None:
+            self.writer.write_status(message=f"preparing the clips: {done} of {total} ({what})")
+            self.progress(self.writer.status)
+
+        data, last = self.config.data, self.plan.stages[-1]
+        return open_store(data.source, data.path, max(r for _, r in self.plan.sizes),
+                          frames=(last.frames - 1) * data.stride + 1,
+                          clips=data.clips if data.source == "toyfaces" else None, progress=told)
+
+    def _resume(self) -> None:
+        found = training_checkpoints(self.path)
+        for path in reversed(found):
+            try:
+                tensors, info = read_tensors(path)
+            except CheckpointError as error:                  # the one before it may still be good
+                self._log(f"{error}; trying the one before")
+                continue
+            self.engine.load_state(tensors, info)
+            self.seconds = info["seconds"]
+            self._tick_from = (self.engine.clips, self.seconds)
+            self.writer.append_stats({"clips": self.engine.clips, "kimg": self.engine.clips / 1000, "event": "resumed"})
+            self._log(f"resumed from {path.name}")
+            return
+        raise RunError(f"{self.path} has no training checkpoint to resume from"
+                       + (f" ({len(found)} are broken)" if found else "; start it again without --resume"))
+
+    # --- step -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train to the end of the plan. Raises Stopped after a stop, NotFinite after a NaN."""
+        with _stop_signals(self):
+            try:
+                if not self.engine.clips:
+                    self._snapshot(checkpoint=False)
+                while self.engine.clips < self.plan.total:
+                    self._obey()
+                    self._step()
+                    self._maintain()
+                self.writer.write_status(state="finished", message="trained to the end of the plan", eta_s=0.0)
+                self._log("finished")
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                self.sampler.close()
+                self.writer.close()
+
+    def _step(self) -> None:
+        begin = time.perf_counter()
+        terms = self.engine.step(self.sampler.batch)
+        if self.device.type == "cpu":
+            self.engine.check()
+        self.seconds += time.perf_counter() - begin
+        for name, value in terms.items():
+            total, count = self._sums.get(name, (torch.zeros_like(value), 0))
+            self._sums[name] = (total + value, count + 1)
+
+    def _obey(self) -> None:
+        """Requests left in the run folder, and Ctrl-C."""
+        for request in self.writer.take_requests():
+            self._log(f"request: {request}")
+            if request == "stop":
+                self._stop = True
+            elif request == "snapshot":
+                self._snapshot()
+            elif request == "pause":
+                self._pause()
+        if self._stop:
+            self._snapshot()
+            raise Stopped(f"stopped at {self.engine.clips / 1000:g} kimg")
+
+    def _pause(self) -> None:
+        """Keep everything in memory and wait; the checkpoint is for the case that the wait never ends."""
+        self._snapshot()
+        self._write_status(state="paused")
+        while not self._stop:
+            for request in self.writer.take_requests():
+                self._log(f"request: {request}")
+                if request == "resume":
+                    self._write_status(state="running")
+                    return
+                if request == "stop":
+                    self._stop = True
+                elif request == "snapshot":
+                    self._snapshot()
+            time.sleep(PAUSE_SECONDS)
+
+    # --- maintain ---------------------------------------------------------------------------------------------
+
+    def _maintain(self) -> None:
+        engine, log = self.engine, self.config.log
+        before = engine.clips - engine.batches[self._stage_of_step()] * self.config.train.critic_steps
+        if _crossed(before, engine.clips, log.tick_kimg * 1000) or engine.clips >= self.plan.total:
+            self._tick()
+        edge = self.plan.next_edge(before) <= engine.clips
+        if edge or _crossed(before, engine.clips, log.snapshot_kimg * 1000):
+            self._snapshot(keep=edge)
+        if time.monotonic() - self._status_time > STATUS_SECONDS:
+            self._write_status(state="running")
+
+    def _stage_of_step(self) -> int:
+        return int(self.engine.phase.split()[0])
+
+    def _tick(self) -> None:
+        self.engine.check()
+        clips, seconds = self._tick_from
+        if self.seconds > seconds:
+            self._rate = (self.engine.clips - clips) / (self.seconds - seconds)
+        self._tick_from = (self.engine.clips, self.seconds)
+        means = {name: (total / count).item() for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        stage = self._stage_of_step()
+        line = self._where() | {"seconds": round(self.seconds, 2), "batch": self.engine.batches[stage],
+                                "lr": self.engine.rates[stage], "memory_mb": memory_mb(self.device)}
+        line |= means | self.engine.loss.statistics()
+        self.writer.append_stats(line)
+        self._write_status(state="running")
+
+    def _snapshot(self, checkpoint: bool = True, keep: bool = False) -> None:
+        """The fixed latents' clips, and the checkpoints from which to sample and to resume."""
+        self.engine.check()
+        engine, at = self.engine, self.plan.at(self.engine.clips)
+        stage, alpha = (at.stage, at.alpha) if at.alpha > 0 else (at.stage - 1, 1.0)
+        frames, resolution = self.plan.sizes[stage]
+        name = f"{engine.clips:09d}"
+        z = sample_latents(SHOWN, engine.G.latent_dim, self.config.seed).to(self.device)
+        with torch.no_grad():
+            clips = torch.cat([engine.G_ema(part, stage, alpha) for part in z.split(4)])
+        video.write_png(self.path / "samples" / f"{name}-{frames}x{resolution}.png",
+                        video.sprite_sheet(video.to_uint8(clips)))
+        if checkpoint:
+            folder = self.path / "checkpoints"
+            save_network(folder / f"{name}-network.safetensors", engine.G_ema, self.config.model_dump(mode="json"),
+                         clips=engine.clips, stage=stage, alpha=alpha)
+            tensors, info = engine.state()
+            save_tensors(folder / f"{name}-training.safetensors", tensors,
+                         info | {"kind": "training", "seconds": self.seconds})
+            if keep:
+                (folder / f"{name}-keep").touch()
+            prune(folder, self.config.log.keep)
+        self._write_status(snapshot=engine.clips)
+
+    def _save_reals(self) -> None:
+        """The first clips of the training, at every size, to compare with."""
+        for size in self.plan.sizes:
+            index, start, mirror = self.sampler.draw(0, SHOWN)
+            clips = self.store.read(index, start, self.sampler.frames, self.sampler.stride, size, self.sampler.time, mirror)
+            video.write_png(self.path / "samples" / f"reals-{size[0]}x{size[1]}.png",
+                            video.sprite_sheet(video.to_uint8(clips)))
+
+    def _where(self) -> dict[str, Any]:
+        """The position in the plan, the speed and the time left, for statistics and status alike."""
+        clips, at = self.engine.clips, self.plan.at(self.engine.clips)
+        frames, resolution = self.plan.sizes[at.stage]
+        here = self._stage_of_step() if self.engine.phase else 0
+        later = sum(max(0, self.plan.starts[i + 1] - max(clips, self.plan.starts[i])) * w / self.work[here]
+                    for i, w in enumerate(self.work))
+        eta = later / self._rate if self._rate else None
+        return {"clips": clips, "kimg": clips / 1000, "stage": at.stage, "frames": frames, "resolution": resolution,
+                "alpha": round(at.alpha, 4), "phase": at.phase, "clips_per_s": self._rate or None, "eta_s": eta}
+
+    def _write_status(self, **changes: Any) -> None:
+        where = self._where()
+        message = (f"stage {where['stage']}: {where['frames']}x{where['resolution']}x{where['resolution']}, "
+                   + (f"fading in, alpha {where['alpha']:.2f}" if where["phase"] == "fade" else "stable"))
+        self.writer.write_status(**where | {"total_kimg": self.plan.total / 1000, "message": message} | changes)
+        self._status_time = time.monotonic()
+        self.progress(self.writer.status)
+
+    def _fail(self, error: BaseException) -> None:
+        """The last word in the status: stopped as asked, or failed and why."""
+        stopped = isinstance(error, (Stopped, KeyboardInterrupt))
+        text = str(error) or type(error).__name__
+        self._log(text if isinstance(error, (Stopped, NotFinite)) else f"{type(error).__name__}: {text}")
+        try:
+            self.writer.write_status(state="stopped" if stopped else "failed", message=text, eta_s=None,
+                                     error=None if stopped else text)
+        except OSError as full:                              # a full disk must not hide the error itself
+            self.say(f"status.json could not be written: {full}")
+
+    def _log(self, text: str) -> None:
+        self.writer.log(text)
+        self.say(text)
+
+
+def training_checkpoints(run: Path) -> list[Path]:
+    """The training files of a run folder, oldest first."""
+    return sorted((run / "checkpoints").glob("*-training.safetensors"))
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete checkpoints but the newest `keep` and the networks at the edges of phases."""
+    for path in training_checkpoints(folder.parent)[:-keep]:
+        path.unlink(missing_ok=True)
+    for path in network_checkpoints(folder.parent)[:-keep]:
+        if not path.with_name(path.name.replace("-network.safetensors", "-keep")).exists():
+            path.unlink(missing_ok=True)
+
+
+def memory_mb(device: torch.device) -> float:
+    """Memory in use: the GPU's greatest so far, or this process's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def start_or_resume(config: Config | None, run_dir: Path, resume: bool, **kwargs: Any) -> Trainer:
+    """A new training, or one that goes on from its folder with the configuration found there."""
+    folder = RunFolder(run_dir)
+    if resume:
+        if not (run_dir / "config.yaml").is_file():
+            raise RunError(f"{run_dir} is no run folder to resume (it has no config.yaml)")
+        from train.config import load
+
+        return Trainer(load(run_dir / "config.yaml"), run_dir, resume=True, **kwargs)
+    if (run_dir / "config.yaml").exists():
+        state = folder.state()
+        raise RunError(f"{run_dir} already holds a run ({state}); add --resume to go on with it, or choose another --run-dir")
+    assert config is not None
+    return Trainer(config, run_dir, **kwargs)
+
+
+def _crossed(before: int, after: int, every: float) -> bool:
+    return int(after // every) > int(before // every)
+
+
+class _stop_signals:
+    """Inside, the first Ctrl-C (or SIGTERM) stops after the step with a checkpoint; the second one at once."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, self._handle)
+        except ValueError:                                   # not the main thread: no signals arrive there
+            self.before = {}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.trainer._stop:
+            raise KeyboardInterrupt
+        self.trainer._stop = True
+        self.trainer.say("stopping after this step, with a checkpoint (once more to stop at once)")
+
+
+__all__ = ["Stopped", "Trainer", "duration", "start_or_resume", "training_checkpoints"]

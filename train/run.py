@@ -1,0 +1,219 @@
+"""A run folder: what the trainer writes and anyone may read, and the requests that anyone may leave.
+
+Reading needs neither torch nor the trainer: either side can die and the other goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+import yaml
+
+REQUESTS = ("pause", "resume", "stop", "snapshot")
+ACTIVE = ("starting", "running", "paused")
+SAMPLE = re.compile(r"^(?P<clips>\d{9}|reals)-(?P<frames>\d+)x(?P<resolution>\d+)\.png$")
+
+
+class RunError(RuntimeError):
+    """A run folder that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sprite sheet of the fixed latents after `clips` clips (-1: reals). Rows are clips, columns frames."""
+
+    clips: int
+    frames: int
+    resolution: int
+    path: Path
+
+
+class RunFolder:
+    """The read side of runs/NAME, and its requests."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def status(self) -> dict[str, Any] | None:
+        """status.json, or None where there is none (yet)."""
+        try:
+            data = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def alive(self) -> bool:
+        """Whether the process that wrote the status still runs (its number alone may have been given anew)."""
+        status = self.status() or {}
+        try:
+            born = psutil.Process(int(status["pid"])).create_time()
+        except (psutil.Error, KeyError, TypeError, ValueError):
+            return False
+        return abs(born - float(status.get("process_started", born))) < 2
+
+    def state(self) -> str:
+        """The state to show: what the status says, but 'stopped' where it says active and the process is gone."""
+        state = str((self.status() or {}).get("state", "starting"))
+        return "stopped" if state in ACTIVE and not self.alive() else state
+
+    def config(self) -> dict[str, Any]:
+        """config.yaml as a mapping; empty where it is missing or broken."""
+        try:
+            data = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def stats(self, since: int = -1) -> list[dict[str, Any]]:
+        """The lines of stats.jsonl with more than `since` clips, oldest first; a half-written line is left out.
+
+        After a crash a run resumes from its last checkpoint: lines of the lost stretch are dropped here.
+        """
+        lines: list[dict[str, Any]] = []
+        with contextlib.suppress(OSError):
+            for text in (self.path / "stats.jsonl").read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    line = json.loads(text)
+                    clips = int(line["clips"])
+                except (ValueError, KeyError, TypeError):
+                    continue
+                if line.get("event") == "resumed":
+                    while lines and lines[-1]["clips"] > clips:
+                        lines.pop()
+                lines.append(line)
+        return [line for line in lines if line["clips"] > since]
+
+    def samples(self) -> list[Sample]:
+        """Sprite sheets of the fixed latents, oldest first, reals (clips -1) before all."""
+        found = []
+        for path in (self.path / "samples").glob("*.png"):
+            if match := SAMPLE.match(path.name):
+                clips = -1 if match["clips"] == "reals" else int(match["clips"])
+                found.append(Sample(clips, int(match["frames"]), int(match["resolution"]), path))
+        return sorted(found, key=lambda s: (s.clips, s.resolution, s.frames))
+
+    def log_tail(self, lines: int = 100) -> str:
+        """The last lines of log.txt."""
+        try:
+            with open(self.path / "log.txt", "rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - 200 * lines))
+                return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+        except OSError:
+            return ""
+
+    def request(self, name: str) -> None:
+        """Leave a request for the trainer. Raises RunError for another name."""
+        if name not in REQUESTS:
+            raise RunError(f"request {name!r}; allowed: {', '.join(REQUESTS)}")
+        folder = self.path / "requests"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def list_runs(root: str | Path) -> list[RunFolder]:
+    """The run folders in `root`, newest first."""
+    try:
+        found = [RunFolder(p) for p in Path(root).iterdir() if (p / "config.yaml").is_file()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda run: (run.path / "config.yaml").stat().st_mtime, reverse=True)
+
+
+class RunWriter:
+    """The trainer's side of a run folder."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        for part in ("samples", "checkpoints", "requests"):
+            (self.path / part).mkdir(parents=True, exist_ok=True)
+        self._lock = self._take_lock()
+        me = psutil.Process()
+        self._status: dict[str, Any] = {"state": "starting", "pid": me.pid, "process_started": me.create_time(),
+                                        "started": time.time(), "error": None, "message": ""}
+
+    def _take_lock(self) -> IO[str]:
+        """One trainer a folder: the lock goes with the process, however it ends."""
+        lock = open(self.path / ".lock", "w", encoding="utf-8")  # noqa: SIM115
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise RunError(f"another training is at work in {self.path}; stop it first, or choose another folder") from None
+        return lock
+
+    def close(self) -> None:
+        self._lock.close()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status as last written."""
+        return dict(self._status)
+
+    def write_status(self, **changes: Any) -> None:
+        """Change some of the status; the file is replaced whole."""
+        self._status |= changes
+        self._status["updated"] = time.time()
+        write_text(self.path / "status.json", json.dumps(finite(self._status), indent=1))
+
+    def append_stats(self, line: dict[str, Any]) -> None:
+        with open(self.path / "stats.jsonl", "a+b") as file:
+            if file.tell() and _last_byte(file) != b"\n":      # a line cut off by a kill
+                file.write(b"\n")
+            file.write(json.dumps(finite(line)).encode() + b"\n")
+
+    def log(self, text: str) -> None:
+        with contextlib.suppress(OSError), open(self.path / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
+    def take_requests(self) -> Iterator[str]:
+        """The requests left since the last call, each taken away, in a fixed order: a stop outranks a pause."""
+        for name in ("snapshot", "resume", "pause", "stop"):
+            path = self.path / "requests" / name
+            if path.exists():
+                path.unlink(missing_ok=True)
+                yield name
+
+    def clear_requests(self) -> None:
+        """Forget what was asked of the process before."""
+        for _ in self.take_requests():
+            pass
+
+
+def _last_byte(file: IO[bytes]) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one go."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def finite(value: Any) -> Any:
+    """NaN and infinity as null: JSON has no word for them."""
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
