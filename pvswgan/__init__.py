@@ -3,4 +3,4 @@
 from pvswgan.checkpoint import CheckpointError, Model, load
 
 __version__ = "0.1.0"
-__all__ = ["CheckpointError", "Model", "load", "__version__"]
+__all__ = ["CheckpointError", "Model", "__version__", "load"]

@@ -70,7 +70,7 @@ class Generator(nn.Module):
         x = before = _feature(self.first, to_layout(x).to(self.dtype))
         for block in self.blocks[:stage]:
             before = x
-            for layer in block:
+            for layer in block.children():
                 x = _feature(layer, x)
         rgb = self.to_rgb[stage](x.float())
         if stage > 0 and alpha < 1:
@@ -125,7 +125,7 @@ class Discriminator(nn.Module):
 
     def level(self, i: int, y: Tensor) -> Tensor:
         """The layers that stage i added: features of its size -> features of the size before."""
-        for layer in self.blocks[i - 1]:
+        for layer in self.blocks[i - 1].children():
             y = leaky_relu(layer(y))
         return y
 

@@ -12,7 +12,7 @@ from pvswgan.networks import channels
 from train.config import Config
 from train.engine import Engine
 
-# Passes over each network in one step with a gradient penalty, in forward passes: the generator runs twice and is
+# Passes over each network (the two mirror each other) in one step with a gradient penalty, in forward passes: the generator runs twice and is
 # differentiated once (2 + 2); the critic sees real and fake and is differentiated (2 * 3), the mixed clips with two
 # derivatives (about 6), and the generator's fakes with the derivative in its input (2).
 GENERATOR_PASSES, CRITIC_PASSES = 4, 14
@@ -23,17 +23,18 @@ def flops(config: Config, plan: GrowthPlan) -> list[float]:
     net, sizes = config.network, plan.sizes
     width = [channels(r, net.fmap_base, net.fmap_max) for _, r in sizes]
     voxels = [t * r * r for t, r in sizes]
-    total, out = 0.0, []
+    total = 0.0
+    out: list[float] = []
     for i, w in enumerate(width):
         if i == 0:
-            generator = critic = 2 * 27 * w * w * voxels[0]
+            passes = 2.0 * 27 * w * w * voxels[0]
         else:
             up = factors(sizes[i - 1], sizes[i])
             taps = 27 * (up[0] * up[1] * up[2]) / 8 if up == (2, 2, 2) else 27
             full = 2 * 27 * w * w * voxels[i]
             scaled = 2 * taps * w * width[i - 1] * voxels[i - 1]
-            generator = critic = full + scaled
-        total += GENERATOR_PASSES * generator + CRITIC_PASSES * critic
+            passes = full + scaled
+        total += (GENERATOR_PASSES + CRITIC_PASSES) * passes
         out.append(total)
     return out
 
@@ -42,7 +43,8 @@ def measure(engine: Engine, seconds: float = 30.0, say: Callable[[str], None] = 
     """Seconds a clip at each stage. Stages are timed in order while the budget lasts, two steps each after one to warm
     up; those after it are scaled by their arithmetic from the last one timed. Changes the engine's weights: measure on
     one of its own."""
-    plan, work, out = engine.plan, flops(engine.config, engine.plan), []
+    plan, work = engine.plan, flops(engine.config, engine.plan)
+    out: list[float] = []
     begin = time.perf_counter()
     for stage, (frames, resolution) in enumerate(plan.sizes):
         last = time.perf_counter() - begin

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from pvswgan.data.store import (
     COLUMNS,

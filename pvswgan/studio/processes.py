@@ -27,6 +27,7 @@ ENDING_S = 10
 LOADING_S = 60  # a training has written its first status by then, or it never will
 LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_resuming = threading.Lock()
 _children: dict[Path, subprocess.Popen[bytes]] = {}  # by run folder: those that this studio started
 
 
@@ -87,9 +88,10 @@ def start(root: Path, name: str, config: Path, overrides: Mapping[str, Any]) -> 
 def resume(run: RunFolder) -> None:
     """Go on with a run whose process is gone, from its newest training checkpoint, in a new process."""
     folder = run.path.resolve()
-    if run.state() in ACTIVE or loading(folder, run.status()) or not _ended(run):
-        raise ProcessError(f"The run {run.path.name} is still running.")
-    _launch([*COMMAND, "--resume", "--run-dir", str(folder)], folder)
+    with _resuming:  # two tabs may press Resume at once
+        if run.state() in ACTIVE or loading(folder, run.status()) or not _ended(run):
+            raise ProcessError(f"The run {run.path.name} is still running.")
+        _launch([*COMMAND, "--resume", "--run-dir", str(folder)], folder)
 
 
 def request(run: RunFolder, name: str) -> None:
@@ -169,6 +171,6 @@ def _lower_priority(pid: int) -> None:
 
     try:
         process = psutil.Process(pid)
-        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(NICENESS, process.nice()))
+        process.nice(max(NICENESS, process.nice()))
     except psutil.Error:
         pass  # it has ended already, and its log says why

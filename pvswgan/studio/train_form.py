@@ -125,11 +125,10 @@ def find(name: str) -> Configuration:
 
 
 def options() -> dict[str, Any]:
-    """All that the page needs to draw the form."""
-    return {
-        "fields": [asdict(field) for field in FIELDS],
-        "configurations": [_option(item) for item in configurations()],
-    }
+    """All that the page needs to draw the form. First come configurations that need no folder of clips: the
+    form opens with the first, and is then ready to start on any machine."""
+    drawn = sorted((_option(item) for item in configurations()), key=lambda option: option["needs_folder"])
+    return {"fields": [asdict(field) for field in FIELDS], "configurations": drawn}
 
 
 def overrides(item: Configuration, values: Mapping[str, str], data: str | None) -> dict[str, Any]:
@@ -257,18 +256,16 @@ def _to_the_point(lines: list[str]) -> list[str]:
 
 
 def _option(item: Configuration) -> dict[str, Any]:
+    option = {"id": item.id, "description": item.description, "error": None}
     try:
-        given = _load(item, []).model_dump()
+        data = _load(item, []).data
+        values = defaults(item)
     except FormError as error:
-        return {"id": item.id, "description": item.description, "values": {}, "error": str(error)}
-    data = given.get("data", {})
-    own = str(data.get("path") or data.get("source") or "")
-    return {
-        "id": item.id,
-        "description": item.description,
-        "values": defaults(item),
-        "data": own,
-        "error": None,
+        return option | {"values": {}, "data": "", "needs_folder": True, "error": str(error)}
+    return option | {
+        "values": values,
+        "data": data.path or data.source,
+        "needs_folder": data.path is not None,
     }
 
 

@@ -120,7 +120,7 @@ def colours(page: Any, columns: int = 4) -> list[list[float]]:
 
 def test_a_training_from_start_to_resume(page: Any, studio: Studio) -> None:
     studio.at(page)
-    assert "No run yet" in part(page, "no-runs").inner_text()
+    part(page, "no-runs").get_by_text("No run yet").wait_for()
     page.locator('input[value="tiny"]').check()
     page.get_by_label("Name of the run").fill("mine")
     page.locator("#pt-field-seed").fill("5")

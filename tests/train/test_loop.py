@@ -11,10 +11,10 @@ import torch
 
 import pvswgan
 from pvswgan.checkpoint import network_checkpoints, read_tensors
+from tests.train import tiny
 from train.engine import NotFinite
 from train.loop import Stopped, Trainer, training_checkpoints
 from train.run import RunError, RunFolder
-from tests.train import tiny
 
 LOSSES = [{"name": "swgan"}, {"name": "swgan", "blocks": 2, "slope_penalty": "as_released", "k": 0.01},
           {"name": "wgan-gp"}]

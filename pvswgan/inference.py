@@ -1,0 +1,91 @@
+"""The generator made ready to draw: the same pictures as Generator.grow, sooner, for a page that answers a slider.
+
+Scaling, widening and converting the weights at every call costs more than the convolutions of a single small clip. Here
+that is done once, the bias goes into the convolution, and the activations are changed in place. Nothing can be trained.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pvswgan.conv import enlarge, widen
+from pvswgan.growth import factors
+from pvswgan.layers import Conv
+from pvswgan.networks import Generator, to_layout
+
+CLEARLY = 1.3     # a processor with bfloat16 units is faster with them, one without several times slower: less is noise
+
+
+class Renderer:
+    """Generator.grow for a fixed generator, with its 3x3x3 convolutions in `dtype`."""
+
+    def __init__(self, generator: Generator, dtype: torch.dtype) -> None:
+        self.sizes, self.dtype = generator.sizes, dtype
+        self.first = _Ready(generator.first, dtype)
+        self.blocks = [[_Ready(layer, dtype) for layer in block.children()] for block in generator.blocks.children()]
+        self.colours = [_ready_colours(layer) for layer in generator.to_rgb.children()]
+
+    @torch.inference_mode()
+    def __call__(self, x: Tensor, stage: int, alpha: float = 1.0) -> Tensor:
+        """First-layer activations (N, C, T0, H0, W0) -> clips (N, 3, T, H, W), not yet clamped."""
+        alone = len(x) == 1 and x.device.type == "cpu" and self.dtype == torch.float32
+        x = torch.cat([x, x]) if alone else x          # a float32 batch of one falls to PyTorch's slow native kernel
+        x = before = self.first(to_layout(x).to(self.dtype))
+        for block in self.blocks[:stage]:
+            before = x
+            for layer in block:
+                x = layer(x)
+        rgb = self._colour(stage, x)
+        if stage > 0 and alpha < 1:
+            up = factors(self.sizes[stage - 1], self.sizes[stage])
+            rgb = torch.lerp(enlarge(self._colour(stage - 1, before), up), rgb, alpha)
+        return rgb[:1] if alone else rgb
+
+    def _colour(self, stage: int, x: Tensor) -> Tensor:
+        weight, bias = self.colours[stage]
+        return F.linear(x.permute(0, 2, 3, 4, 1).float(), weight, bias).permute(0, 4, 1, 2, 3)
+
+
+class _Ready:
+    """One convolution with its weights as the kernel wants them, then LeakyReLU and pixel norm in place."""
+
+    @torch.no_grad()
+    def __init__(self, layer: Conv, dtype: torch.dtype) -> None:
+        weight = (layer.weight * layer.scale).to(dtype)
+        self.up, self.bias = layer.up, layer.bias.detach().to(dtype)
+        if self.up != (1, 1, 1):
+            weight = widen(weight, self.up).flip([2, 3, 4]).transpose(0, 1)
+        self.weight = to_layout(weight)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.up != (1, 1, 1):
+            x = F.conv_transpose3d(x, self.weight, self.bias, stride=self.up, padding=1)
+        else:
+            x = F.conv3d(x, self.weight, self.bias, padding=1)
+        x = F.leaky_relu_(x, 0.2)
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
+        return x.mul_(norm.square_().div_(x.shape[1]).add_(1e-8).rsqrt_().to(x.dtype))
+
+
+def quickest(generator: Generator, x: Tensor, stage: int) -> Renderer:
+    """The renderer in the number format that draws `x` sooner on this machine: bfloat16 where there are units for it."""
+    if x.device.type != "cpu":
+        return Renderer(generator, torch.bfloat16)
+    half, full = Renderer(generator, torch.bfloat16), Renderer(generator, torch.float32)
+    seconds = {half: float("inf"), full: float("inf")}
+    for trial in range(4):                             # in turn and the least of each: other work comes and goes
+        for renderer in (half, full):
+            begin = time.perf_counter()
+            renderer(x, stage)
+            if trial:
+                seconds[renderer] = min(seconds[renderer], time.perf_counter() - begin)
+    return full if seconds[half] > CLEARLY * seconds[full] else half
+
+
+@torch.no_grad()
+def _ready_colours(layer: Conv) -> tuple[Tensor, Tensor]:
+    return (layer.weight * layer.scale).flatten(1), layer.bias.detach().clone()
