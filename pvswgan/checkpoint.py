@@ -185,4 +185,5 @@ def _find(name: str | Path) -> Path:
     asset = ASSETS / f"{path.name}.safetensors"
     if asset.is_file() and str(name) == path.name:
         return asset
-    raise CheckpointError(f"there is no model {str(name)!r}: not a run folder, not a .safetensors file, not in {ASSETS}")
+    raise CheckpointError(f"there is no model {str(name)!r}: not a run folder, not a .safetensors file, and not in "
+                          f"{ASSETS}")

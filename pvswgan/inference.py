@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pvswgan.conv import enlarge, widen
@@ -54,7 +54,8 @@ class _Ready:
     """One convolution with its weights as the kernel wants them, then LeakyReLU and pixel norm in place."""
 
     @torch.no_grad()
-    def __init__(self, layer: Conv, dtype: torch.dtype) -> None:
+    def __init__(self, layer: nn.Module, dtype: torch.dtype) -> None:
+        assert isinstance(layer, Conv)
         weight = (layer.weight * layer.scale).to(dtype)
         self.up, self.bias = layer.up, layer.bias.detach().to(dtype)
         if self.up != (1, 1, 1):
@@ -72,7 +73,7 @@ class _Ready:
 
 
 def quickest(generator: Generator, x: Tensor, stage: int) -> Renderer:
-    """The renderer in the number format that draws `x` sooner on this machine: bfloat16 where there are units for it."""
+    """The renderer in the number format that draws `x` sooner on this machine."""
     if x.device.type != "cpu":
         return Renderer(generator, torch.bfloat16)
     half, full = Renderer(generator, torch.bfloat16), Renderer(generator, torch.float32)
@@ -87,5 +88,6 @@ def quickest(generator: Generator, x: Tensor, stage: int) -> Renderer:
 
 
 @torch.no_grad()
-def _ready_colours(layer: Conv) -> tuple[Tensor, Tensor]:
+def _ready_colours(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    assert isinstance(layer, Conv)
     return (layer.weight * layer.scale).flatten(1), layer.bias.detach().clone()

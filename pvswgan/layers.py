@@ -57,7 +57,7 @@ def leaky_relu(x: Tensor) -> Tensor:
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
-    """Each voxel's feature vector brought to unit mean square (Karras et al. 2018, section 4.2). (N, C, ...) -> same."""
+    """Each voxel's feature vector brought to unit mean square (Karras et al. 2018, 4.2). (N, C, ...) -> same."""
     # Squares are summed in float32: in bfloat16 a sum over 128 channels would lose its last addends.
     return x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + eps).to(x.dtype)
 

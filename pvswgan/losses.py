@@ -12,6 +12,7 @@ The sign differs: SWGAN's critic scores real low and fake high, WGAN-GP's the ot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import torch
@@ -187,8 +188,8 @@ class WGANGP(nn.Module):
 Loss = SWGAN | WGANGP
 
 
-def squared_gradient(score, x: Tensor) -> Tensor:
-    """|| grad_x score(x) ||^2 of each clip, (N,), itself differentiable. Never the root: at zero its gradient is NaN."""
+def squared_gradient(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """|| grad_x score(x) ||^2 of each clip, (N,), itself differentiable. Never its root: at zero that has no gradient."""
     x = x.detach().requires_grad_(True)
     with input_gradients_only():
         (gradient,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)

@@ -1,7 +1,7 @@
 """Clips as pictures and files: sprite sheets, grids, PNG, JPEG, mp4, GIF, WebP.
 
-Outside the library a clip is uint8 (T, H, W, 3), several are (N, T, H, W, 3). A *sprite sheet* is one picture whose rows
-are clips and whose columns are frames: the page draws from it without a decoder.
+Outside the library a clip is uint8 (T, H, W, 3), several are (N, T, H, W, 3). A *sprite sheet* is one picture whose
+rows are clips and whose columns are frames: the page draws from it without a decoder.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def read(path: str | Path) -> tuple[Pixels, float]:
     return np.stack(frames), fps
 
 
-def write(clips: Tensor | Pixels, path: str | Path, fps: float = FPS, scale: int = 1, columns: int | None = None) -> Path:
+def write(clips: Tensor | Pixels, path: str | Path, fps: float = FPS, scale: int = 1,
+          columns: int | None = None) -> Path:
     """Write clips side by side as a grid; the suffix says how: .mp4, .gif, .webp (animated) or .png (sprite sheet).
 
     clips: float (N, 3, T, H, W) in [-1, 1], or uint8 (N, T, H, W, 3). scale: whole enlargement without smoothing.

@@ -32,7 +32,8 @@ def conv_weight(raw: torch.Tensor, transposed: bool = False) -> torch.Tensor:
     return raw.permute(4, 3, 0, 1, 2).contiguous()
 
 
-def parameter_names(generator=None, discriminator=None, fused: bool = True) -> dict[str, tuple[torch.nn.Parameter, str]]:
+def parameter_names(generator=None, discriminator=None,
+                    fused: bool = True) -> dict[str, tuple[torch.nn.Parameter, str]]:
     """Each variable of the authors' network -> (our parameter, how its layout differs: conv, conv_up, dense, as_is)."""
     out: dict[str, tuple[torch.nn.Parameter, str]] = {}
 

@@ -87,7 +87,8 @@ def test_what_cannot_be_loaded_is_named(saved, tmp_path, config):
     with pytest.raises(CheckpointError, match="holds a training checkpoint"):
         pvswgan.load(other)
     wrong = tmp_path / "wrong.safetensors"
-    save_tensors(wrong, {"x": torch.zeros(1)}, {"kind": "network", "config": config, "clips": 0, "stage": 0, "alpha": 1})
+    save_tensors(wrong, {"x": torch.zeros(1)},
+                 {"kind": "network", "config": config, "clips": 0, "stage": 0, "alpha": 1})
     with pytest.raises(CheckpointError, match="does not fit its own configuration"):
         pvswgan.load(wrong)
 

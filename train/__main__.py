@@ -68,8 +68,9 @@ def _folder(config: Path | None, run_dir: Path | None) -> Path:
 
 
 def _train(settings: Config | None, folder: Path, resume: bool) -> None:
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %  {task.fields[rest]}"),
-                   console=console, disable=not console.is_terminal)
+    bar = Progress(TextColumn("{task.description}"), BarColumn(),
+                   TextColumn("{task.percentage:>5.1f} %  {task.fields[rest]}"), console=console,
+                   disable=not console.is_terminal)
     task = bar.add_task("preparing", total=1.0, rest="")
 
     def progress(status: dict) -> None:
@@ -106,7 +107,8 @@ def _dry_run(settings: Config) -> None:
         settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
     console.print(dump(settings), highlight=False, markup=False)
     engine = Engine(settings, device, settings.precision)
-    for name, module in (("generator", engine.G), ("discriminator", engine.D), (f"{settings.loss.name} head", engine.loss)):
+    for name, module in (("generator", engine.G), ("discriminator", engine.D),
+                         (f"{settings.loss.name} head", engine.loss)):
         console.print(f"{name}: {sum(p.numel() for p in module.parameters()):,} parameters")
     per_clip = measure(engine, say=lambda text: console.print(f"[dim]{text}[/]"))
     table = Table("stage", "size TxHxW", "batch", "lr", "fade kimg", "stable kimg", "clips/s", "time", title="plan")

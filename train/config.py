@@ -26,7 +26,8 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    source: Literal["auto", "toyfaces", "strips", "videos"] = Field("auto", description="auto: from the folder's layout")
+    source: Literal["auto", "toyfaces", "strips", "videos"] = Field(
+        "auto", description="what the clips are; auto: from the folder's layout")
     path: str | None = Field(None, description="folder of clips; relative to where the command runs")
     mirror: bool = Field(True, description="show half of the clips mirrored left to right")
     time: Literal["average", "subsample", "window"] = Field(
@@ -80,8 +81,8 @@ class Train(Section):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.99)
     ema_half_life_kimg: float = Field(10.0, ge=0, description="of the averaged generator, the one that is sampled")
     critic_steps: int = Field(1, ge=1, le=16, description="critic steps for each generator step")
-    gp_interval: int = Field(1, ge=1, le=64, description="gradient penalty every so many critic steps, as many times as "
-                                                          "strong (changes the mathematics)")
+    gp_interval: int = Field(1, ge=1, le=64, description="gradient penalty every so many critic steps, as many times "
+                                                          "as strong (changes the mathematics)")
     augment: list[Augment] = Field([], description="differentiable augmentation of reals and fakes alike")
 
 
@@ -194,7 +195,18 @@ def _sentence(error: Any) -> str:
         return f"{key} is not a key; allowed {'in ' + section if section else 'here'}: {', '.join(_keys(error['loc']))}"
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return f"{key}.name is {error['input'].get('name')!r}: allowed: swgan, wgan-gp"
-    return f"{key} is {error['input']!r}: {error['msg']}"
+    return f"{key} is {error['input']!r}: {_allowed(error)}"
+
+
+def _allowed(error: Any) -> str:
+    """What pydantic would have taken, in our words where we have some."""
+    limits = error.get("ctx", {})
+    for name, words in (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most")):
+        if name in limits:
+            return f"allowed: {words} {limits[name]}"
+    if error["type"] == "literal_error":
+        return f"allowed: {limits['expected']}"
+    return error["msg"]
 
 
 def _keys(loc: tuple) -> list[str]:

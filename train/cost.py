@@ -12,9 +12,9 @@ from pvswgan.networks import channels
 from train.config import Config
 from train.engine import Engine
 
-# Passes over each network (the two mirror each other) in one step with a gradient penalty, in forward passes: the generator runs twice and is
-# differentiated once (2 + 2); the critic sees real and fake and is differentiated (2 * 3), the mixed clips with two
-# derivatives (about 6), and the generator's fakes with the derivative in its input (2).
+# Passes over each network (the two mirror each other) in one step with a gradient penalty, in forward passes: the
+# generator runs twice and is differentiated once (2 + 2); the critic sees real and fake and is differentiated (2 * 3),
+# the mixed clips with two derivatives (about 6), and the generator's fakes with the derivative in its input (2).
 GENERATOR_PASSES, CRITIC_PASSES = 4, 14
 
 

@@ -176,8 +176,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device is {name!r}, but PyTorch sees {torch.cuda.device_count()} GPUs here; allowed: auto, cpu"
-                         + "".join(f", cuda:{i}" for i in range(torch.cuda.device_count())))
+        raise ValueError(f"device is {name!r}, but PyTorch sees {torch.cuda.device_count()} GPUs here; allowed: auto, "
+                         "cpu" + "".join(f", cuda:{i}" for i in range(torch.cuda.device_count())))
     return device
 
 

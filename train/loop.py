@@ -41,11 +41,12 @@ class Trainer:
 
     # --- build ------------------------------------------------------------------------------------------------
 
-    def __init__(self, config: Config, run_dir: str | Path, *, resume: bool = False, device: torch.device | None = None,
-                 say: Callable[[str], None] = print, progress: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+    def __init__(self, config: Config, run_dir: str | Path, *, resume: bool = False,
+                 say: Callable[[str], None] = print,
+                 progress: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
         self.say, self.progress = say, progress
         self.path = Path(run_dir)
-        self.device = device or choose_device(config.device)
+        self.device = choose_device(config.device)
         self.writer = RunWriter(self.path)
         self.writer.clear_requests()
         self.writer.write_status(state="starting", device=str(self.device), message="preparing the clips")
@@ -76,7 +77,8 @@ class Trainer:
         else:
             write_text(self.path / "config.yaml", dump(config))
             self._save_reals()
-            self._log(f"training {self.path} on {self.device}, {precision}: {len(self.store)} clips\n{self.plan.table()}")
+            self._log(f"training {self.path} on {self.device}, {precision}: {len(self.store)} clips\n"
+                      f"{self.plan.table()}")
 
     def _open_store(self) -> ClipStore:
         def told(done: int, total: int, what: str) -> None:
@@ -224,8 +226,7 @@ class Trainer:
     def _save_reals(self) -> None:
         """The first clips of the training, at every size, to compare with."""
         for size in self.plan.sizes:
-            index, start, mirror = self.sampler.draw(0, SHOWN)
-            clips = self.store.read(index, start, self.sampler.frames, self.sampler.stride, size, self.sampler.time, mirror)
+            clips = self.sampler.read(0, SHOWN, size)
             video.write_png(self.path / "samples" / f"reals-{size[0]}x{size[1]}.png",
                             video.sprite_sheet(video.to_uint8(clips)))
 
@@ -296,7 +297,8 @@ def start_or_resume(config: Config | None, run_dir: Path, resume: bool, **kwargs
         return Trainer(load(run_dir / "config.yaml"), run_dir, resume=True, **kwargs)
     if (run_dir / "config.yaml").exists():
         state = folder.state()
-        raise RunError(f"{run_dir} already holds a run ({state}); add --resume to go on with it, or choose another --run-dir")
+        raise RunError(f"{run_dir} already holds a run ({state}); add --resume to go on with it, or choose another "
+                       "--run-dir")
     assert config is not None
     return Trainer(config, run_dir, **kwargs)
 

@@ -26,7 +26,7 @@ def choose_precision(config: Config, device: torch.device) -> str:
     x = to_layout(torch.randn(4, width, frames, resolution, resolution))
     w = torch.randn(width, width, 3, 3, 3)
     best = dict.fromkeys(FORMATS, float("inf"))
-    for trial in range(TRIALS):                   # in turn, and the least of each: other work on the machine comes and goes
+    for trial in range(TRIALS):                   # in turn, and the least of each: other work comes and goes
         for name in FORMATS:
             seconds = _time(x.to(getattr(torch, name)), w.to(getattr(torch, name)))
             if trial:

@@ -154,7 +154,8 @@ class RunWriter:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise RunError(f"another training is at work in {self.path}; stop it first, or choose another folder") from None
+            raise RunError(f"another training is at work in {self.path}; stop it first, or choose another "
+                           "folder") from None
         return lock
 
     def close(self) -> None:

@@ -24,8 +24,8 @@ class Sampler:
         self.usable = np.asarray(store.usable(frames, stride))
         if not len(self.usable):
             longest = int(np.max(store.lengths))
-            raise DataError(f"no clip is long enough: {frames} frames, {stride} apart, need {(frames - 1) * stride + 1} "
-                            f"frames; the longest clip has {longest}")
+            raise DataError(f"no clip is long enough: {frames} frames, {stride} apart, need "
+                            f"{(frames - 1) * stride + 1} frames; the longest clip has {longest}")
         self._pool = ThreadPoolExecutor(1, "clips")
         self._next: tuple[tuple, Future[Tensor]] | None = None
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
@@ -34,12 +34,13 @@ class Sampler:
         """Clips position .. position+n-1 at size (T, R): float32 (n, 3, T, R, R) in [-1, 1]."""
         key = (position, n, size)
         waiting, self._next = self._next, None
-        ready = waiting[1].result() if waiting and waiting[0] == key else self._read(*key)
+        ready = waiting[1].result() if waiting and waiting[0] == key else self.read(*key)
         following = (position + n, n, size)
-        self._next = (following, self._pool.submit(self._read, *following))
+        self._next = (following, self._pool.submit(self.read, *following))
         return ready
 
-    def _read(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
+    def read(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
+        """As `batch`, at once and without reading ahead."""
         index, start, mirror = self.draw(position, n)
         return self.store.read(index, start, self.frames, self.stride, size, self.time, mirror)
 

@@ -3,7 +3,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BARRED = ["gradio", "fastapi", "plotly", "moviepy", "av", "PIL", "sklearn", "scipy", "torch_fidelity", "torchvision", "cv2"]
+BARRED = ["gradio", "fastapi", "plotly", "moviepy", "av", "PIL", "sklearn", "scipy", "torch_fidelity", "torchvision",
+          "cv2"]
 
 
 def test_training_needs_few_packages(tmp_path):

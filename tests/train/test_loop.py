@@ -167,7 +167,12 @@ def _wait(condition, seconds=60):
 def test_pause_snapshot_resume_and_stop_by_request(tmp_path):
     settings = tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 1000})
     run = RunFolder(tmp_path)
-    thread = threading.Thread(target=lambda: pytest.raises(Stopped, Trainer(settings, tmp_path, say=_quiet).run))
+
+    def train_until_stopped():
+        with pytest.raises(Stopped):
+            Trainer(settings, tmp_path, say=_quiet).run()
+
+    thread = threading.Thread(target=train_until_stopped)
     thread.start()
     _wait(lambda: run.state() == "running")
     run.request("pause")
@@ -204,8 +209,9 @@ def test_the_command_line_dry_run_train_interrupt_resume(tmp_path):
     assert not (tmp_path / "runs").exists()
 
     run = tmp_path / "run"
-    process = subprocess.Popen(_command(path, "--run-dir", run, "growth.stages=[[4,4]]", "growth.fade_kimg=0",
-                                        "growth.stable_kimg=1000"), env=_environment(), stdout=subprocess.PIPE, text=True)
+    endless = ["growth.stages=[[4,4]]", "growth.fade_kimg=0", "growth.stable_kimg=1000"]
+    process = subprocess.Popen(_command(path, "--run-dir", run, *endless), env=_environment(), stdout=subprocess.PIPE,
+                               text=True)
     _wait(lambda: RunFolder(run).state() == "running")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -219,14 +225,14 @@ def test_the_command_line_dry_run_train_interrupt_resume(tmp_path):
 
 def test_a_killed_run_resumes(tmp_path):
     run = tmp_path / "run"
-    path = tiny.write(tmp_path / "tiny.yaml", tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100}))
+    settings = tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100})
+    path = tiny.write(tmp_path / "tiny.yaml", settings)
     process = subprocess.Popen(_command(path, "--run-dir", run), env=_environment(), stdout=subprocess.DEVNULL)
     _wait(lambda: len(training_checkpoints(run)) > 1)
     process.kill()
     process.wait()
     assert RunFolder(run).state() == "stopped"
-    trainer = Trainer(tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100}), run, resume=True,
-                      say=_quiet)
+    trainer = Trainer(settings, run, resume=True, say=_quiet)
     assert trainer.engine.clips > 0
     trainer.writer.close()
 
