@@ -189,7 +189,7 @@ Loss = SWGAN | WGANGP
 
 
 def squared_gradient(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """|| grad_x score(x) ||^2 of each clip, (N,), itself differentiable. Never its root: at zero that has no gradient."""
+    """|| grad_x score(x) ||^2 of each clip, (N,), itself differentiable. Not its root, which has no slope at zero."""
     x = x.detach().requires_grad_(True)
     with input_gradients_only():
         (gradient,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from pvswgan.data.sampler import Sampler
+from pvswgan.data.store import ClipStore, DataError
+from pvswgan.data.writer import StoreWriter
+
+LENGTHS = [8, 12, 20, 6, 9]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> ClipStore:
+    """Clips whose every frame says which clip and which frame it is, in a left-right ramp."""
+    with StoreWriter(tmp_path_factory.mktemp("s") / "store", 8) as writer:
+        for clip, length in enumerate(LENGTHS):
+            frames = np.zeros((length, 8, 8, 3), np.uint8)
+            frames[..., 0] = 40 * clip
+            frames[..., 1] = 5 * np.arange(length)[:, None, None]
+            frames[..., 2] = 20 * np.arange(8)
+            writer.add(frames, f"clip{clip}")
+        return writer.commit()
+
+
+def _decode(batch):
+    """(clip, first frame, mirrored) of each clip of a batch."""
+    pixels = ((batch + 1) * 127.5).round().int()
+    return [(int(c[0, 0, 0, 0]) // 40, int(c[1, 0, 0, 0]) // 5, bool(c[2, 0, 0, 0] > c[2, 0, 0, -1])) for c in pixels]
+
+
+def test_every_clip_once_an_epoch_in_a_new_order(store):
+    sampler = Sampler(store, frames=6, seed=1)
+    seen = [c for c, _, _ in _decode(sampler.batch(0, 20, (6, 8)))]
+    epochs = [seen[i:i + 5] for i in range(0, 20, 5)]
+    assert all(sorted(e) == [0, 1, 2, 3, 4] for e in epochs)
+    assert len({tuple(e) for e in epochs}) > 1
+    sampler.close()
+
+
+def test_a_clip_depends_on_its_position_alone(store):
+    one, many = Sampler(store, frames=6, seed=3), Sampler(store, frames=6, seed=3)
+    whole = one.batch(0, 24, (6, 8))
+    parts = [many.batch(p, 4, (6, 8)) for p in range(0, 24, 4)]
+    assert torch.equal(torch.cat(parts), whole)
+    assert torch.equal(many.batch(8, 4, (6, 8)), whole[8:12])              # back again, as after a resume
+    assert not torch.equal(Sampler(store, frames=6, seed=4).batch(0, 24, (6, 8)), whole)
+    one.close(), many.close()
+
+
+def test_windows_lie_in_their_clip_and_reach_both_ends(store):
+    sampler = Sampler(store, frames=3, stride=2, seed=0)
+    index, start, mirror = sampler.draw(0, 3000)
+    last = start + 2 * 2                             # of three frames, two apart
+    assert (start >= 0).all() and (last < np.array(LENGTHS)[index]).all()
+    assert {int(s) for s in start[index == 2]} == set(range(16))
+    assert abs(mirror.mean() - 0.5) < 4 * 0.5 / 3000**0.5
+    sampler.close()
+
+
+def test_mirror_off_and_clips_too_short_left_out(store):
+    sampler = Sampler(store, frames=9, mirror=False)
+    assert {c for c, _, m in _decode(sampler.batch(0, 30, (9, 8))) if not m} == {1, 2, 4}
+    sampler.close()
+    with pytest.raises(DataError, match="9 frames, 4 apart, need 33 frames; the longest clip has 20"):
+        Sampler(store, frames=9, stride=4)
+
+
+def test_a_change_of_size_or_place_is_not_answered_from_what_was_read_ahead(store):
+    sampler = Sampler(store, frames=8, seed=0)
+    assert sampler.batch(0, 4, (4, 4)).shape == (4, 3, 4, 4, 4)
+    assert sampler.batch(4, 2, (8, 8)).shape == (2, 3, 8, 8, 8)
+    fresh = Sampler(store, frames=8, seed=0)
+    assert torch.equal(sampler.batch(6, 2, (8, 8)), fresh.batch(6, 2, (8, 8)))
+    sampler.close(), fresh.close()
