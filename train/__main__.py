@@ -110,13 +110,16 @@ def _dry_run(settings: Config) -> None:
     for name, module in (("generator", engine.G), ("discriminator", engine.D),
                          (f"{settings.loss.name} head", engine.loss)):
         console.print(f"{name}: {sum(p.numel() for p in module.parameters()):,} parameters")
-    per_clip = measure(engine, say=lambda text: console.print(f"[dim]{text}[/]"))
+    per_clip, timed = measure(engine, say=lambda text: console.print(f"[dim]{text}[/]"))
     table = Table("stage", "size TxHxW", "batch", "lr", "fade kimg", "stable kimg", "clips/s", "time", title="plan")
     for i, stage in enumerate(engine.plan.stages):
+        rate = ("" if i < timed else "~") + f"{1 / per_clip[i]:.3g}" if per_clip[i] else "-"
         table.add_row(str(i), stage.name, str(engine.batches[i]), f"{engine.rates[i]:g}", f"{stage.fade / 1000:g}",
-                      f"{stage.stable / 1000:g}", f"{1 / per_clip[i]:.3g}" if per_clip[i] else "-",
+                      f"{stage.stable / 1000:g}", rate,
                       duration((stage.fade + stage.stable) * per_clip[i]))
     console.print(table)
+    if timed < len(per_clip):
+        console.print("~ too slow to time here: scaled by arithmetic from the stage before")
     console.print(f"{engine.plan.total / 1000:g} kimg on {device} with {settings.precision}: about "
                   f"{duration(remaining(engine.plan, 0, per_clip))}")
 

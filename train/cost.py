@@ -39,12 +39,16 @@ def flops(config: Config, plan: GrowthPlan) -> list[float]:
     return out
 
 
-def measure(engine: Engine, seconds: float = 30.0, say: Callable[[str], None] = lambda _: None) -> list[float]:
-    """Seconds a clip at each stage. Stages are timed in order while the budget lasts, two steps each after one to warm
-    up; those after it are scaled by their arithmetic from the last one timed. Changes the engine's weights: measure on
-    one of its own."""
+def measure(engine: Engine, seconds: float = 30.0,
+            say: Callable[[str], None] = lambda _: None) -> tuple[list[float], int]:
+    """Seconds a clip at each stage, and how many stages were timed.
+
+    Stages are timed in order while the budget lasts, two steps each after one to warm up; those after it are scaled by
+    their arithmetic from the last one timed. Changes the engine's weights: measure on one of its own.
+    """
     plan, work = engine.plan, flops(engine.config, engine.plan)
     out: list[float] = []
+    timed = 0
     begin = time.perf_counter()
     for stage, (frames, resolution) in enumerate(plan.sizes):
         last = time.perf_counter() - begin
@@ -58,7 +62,8 @@ def measure(engine: Engine, seconds: float = 30.0, say: Callable[[str], None] = 
             continue
         batch = torch.rand(engine.batches[stage], 3, frames, resolution, resolution) * 2 - 1
         out.append(_time_steps(engine, batch))
-    return out
+        timed = stage + 1
+    return out, timed
 
 
 def _time_steps(engine: Engine, batch: torch.Tensor) -> float:

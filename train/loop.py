@@ -188,7 +188,10 @@ class Trainer:
         self.engine.check()
         clips, seconds = self._tick_from
         if self.seconds > seconds:
-            self._rate = (self.engine.clips - clips) / (self.seconds - seconds)
+            rate = (self.engine.clips - clips) / (self.seconds - seconds)
+            # Smoothed within a stage, so that the time left does not jump with every hiccup of the machine.
+            new_stage = clips < self.plan.start(self._stage_of_step()) or not self._rate
+            self._rate = rate if new_stage else 0.8 * self._rate + 0.2 * rate
         self._tick_from = (self.engine.clips, self.seconds)
         means = {name: (total / count).item() for name, (total, count) in self._sums.items()}
         self._sums = {}
