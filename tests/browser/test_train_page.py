@@ -20,6 +20,8 @@ from tests.studio import fakerun
 from tests.studio.conftest import pretend
 from tests.studio.test_processes import until
 
+pytestmark = pytest.mark.browser
+
 
 @dataclass
 class Studio:

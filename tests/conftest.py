@@ -1,0 +1,14 @@
+"""Options of our test run. `--parity` prints how far each array lies from the authors' (tests/oracle.py)."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--parity", action="store_true", help="print every array's difference from the authors' code")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.getoption("--parity"):
+        return
+    terminalreporter.section("difference from the authors' arrays")
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties if report.when == "call" else ():
+            terminalreporter.write_line(f"{value:.1e}  {name}")
