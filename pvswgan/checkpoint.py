@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pvswgan.growth import GrowthPlan, PlanError, make_plan
+from pvswgan.growth import GrowthPlan, make_plan
 from pvswgan.inference import Renderer, quickest
-from pvswgan.latents import sample_latents
+from pvswgan.latents import affordable, sample_latents
 from pvswgan.networks import Generator
 
 FORMAT = "pvswgan-1"
@@ -69,7 +69,10 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             if meta.get("format") != FORMAT:
                 raise CheckpointError(f"{path} is not a checkpoint of this project (format {meta.get('format')!r}, "
                                       f"wanted {FORMAT!r})")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(meta["info"])  # noqa: SIM118
+            info = json.loads(meta["info"])
+            if not isinstance(info, dict):
+                raise CheckpointError(f"{path} has a damaged header")
+            return {name: file.get_tensor(name) for name in file.keys()}, info  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
@@ -114,9 +117,15 @@ class Model:
         self.latent_dim = generator.latent_dim
         self.device = torch.device(device)
         self._renderers: dict[bool, Renderer] = {}
-        z = sample_latents(CENTRE_SAMPLES, self.latent_dim, seed=0).to(device)
-        with torch.no_grad():
-            self.centre = generator.start(z).mean(0, keepdim=True)
+        self.centre = self._mean_activation()
+
+    @torch.no_grad()
+    def _mean_activation(self) -> Tensor:
+        """The first layer's mean over latents, (1, C, T0, H0, W0): what truncation draws towards."""
+        n = affordable(self.generator, CENTRE_SAMPLES, floats=2**28)
+        parts = sample_latents(n, self.latent_dim, seed=0).to(self.device).split(64)
+        total = torch.stack([self.generator.start(z).sum(0) for z in parts]).sum(0)
+        return total[None] / n
 
     def sample(self, n: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """n clips, float (n, 3, T, H, W) in [-1, 1] on the CPU; the same latents on every machine for one seed."""
@@ -167,10 +176,10 @@ def load(name: str | Path, device: str | torch.device = "cpu") -> Model:
     try:
         generator = build_generator(info["config"])
         generator.load_state_dict({k: v.float() for k, v in tensors.items()})
-    except (KeyError, TypeError, RuntimeError, PlanError) as error:
+        return Model(generator, info["config"], clips=int(info["clips"]), stage=int(info["stage"]),
+                     alpha=float(info["alpha"]), path=path, device=device)
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not fit its own configuration: {error}") from error
-    return Model(generator, info["config"], clips=info["clips"], stage=info["stage"], alpha=info["alpha"], path=path,
-                 device=device)
 
 
 def _find(name: str | Path) -> Path:

@@ -21,8 +21,10 @@ def sample_latents(n: int, dim: int, seed: int) -> Tensor:
     53-bit integers (SHA-256 in counter mode: a fixed standard) pass through Wichura's AS 241 with only IEEE-exact
     operations. Raises ValueError unless n >= 0, dim >= 1 and seed is a whole number >= 0.
     """
-    if n < 0 or dim < 1 or seed < 0:
-        raise ValueError(f"sample_latents: n={n}, dim={dim}, seed={seed}; allowed: n >= 0, dim >= 1, seed >= 0")
+    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (n, dim, seed))
+    if not whole or n < 0 or dim < 1 or seed < 0:
+        raise ValueError(f"sample_latents: n={n}, dim={dim}, seed={seed}; allowed: whole numbers, n >= 0, dim >= 1, "
+                         "seed >= 0")
     need, out = n * dim * 8, []
     for block in range(-(-need // 32)):
         out.append(hashlib.sha256(f"pvswgan latents {seed} {block}".encode()).digest())
@@ -94,6 +96,12 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     return (wa * ua + wb * ub) * torch.lerp(la, lb, t)
 
 
+def affordable(generator: Generator, samples: int, floats: int = 2**26) -> int:
+    """So many samples of the first layer's activations as fit into `floats` numbers, at least 64. A generator that
+    begins at its full size (no growing) has a first layer of millions."""
+    return min(samples, max(64, floats // generator.dense.shape[0]))
+
+
 @dataclass(frozen=True)
 class Directions:
     """Principal directions in latent space: vectors (k, dim), each the change of z that moves its principal component
@@ -114,6 +122,7 @@ def directions(generator: Generator, k: int = 16, samples: int = 4096, seed: int
     from sklearn.decomposition import PCA
 
     k = min(k, generator.latent_dim)
+    samples = affordable(generator, samples)
     z = sample_latents(samples, generator.latent_dim, seed).double()
     z = z / z.square().mean(1, keepdim=True).sqrt()                           # what the generator's pixel norm leaves
     activations = generator.start(z.float().to(generator.dense.device)).flatten(1).cpu().numpy()

@@ -101,10 +101,10 @@ class SWGAN(nn.Module):
     L_G = E S(fake),        xhat = (1-e) real + e fake
 
     The slope penalty is taken at separately mixed features (1-e2) f(real) + e2 f(fake). Released values: gp 50,
-    slope 10, k 0.01, one block, `as_released`.
+    slope 10, k 0.01, one block, `as_released`; the defaults differ in k 1 and `exact`.
     """
 
-    def __init__(self, features: int, *, blocks: int = 1, gp: float = 50.0, slope: float = 10.0, k: float = 0.01,
+    def __init__(self, features: int, *, blocks: int = 1, gp: float = 50.0, slope: float = 10.0, k: float = 1.0,
                  slope_penalty: Slope = "exact") -> None:
         super().__init__()
         if slope_penalty not in ("exact", "as_released"):

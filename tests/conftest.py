@@ -1,5 +1,9 @@
 """Options of our test run. `--parity` prints how far each array lies from the authors' (tests/oracle.py)."""
 
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py and train: tests share the machine with a browser
+
 
 def pytest_addoption(parser):
     parser.addoption("--parity", action="store_true", help="print every array's difference from the authors' code")

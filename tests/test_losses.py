@@ -69,7 +69,7 @@ def test_swgan_values_and_gradients_are_the_authors(as_released, lod, record_pro
     monkeypatch.setattr(networks, "leaky_relu", lambda x: torch.where(x > 1e-7, x, 0.2 * x))
     values = oracle.arrays("loss_swgan")
     g, d, names = _networks(values)
-    loss = SWGAN(8, slope_penalty="as_released")
+    loss = SWGAN(8, slope_penalty="as_released", k=0.01)
     head = loss.head
     block = "Discriminator.dualswd/Discriminator.dualswd.proj"
     idf = "Discriminator.idf0/Discriminator.idf0."

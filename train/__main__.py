@@ -21,7 +21,7 @@ from train.loop import Stopped, start_or_resume
 from train.precision import choose_precision
 from train.run import RunError
 
-console = Console()
+console = Console(markup=False, highlight=False)          # names of runs are not markup
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -40,7 +40,8 @@ def main(
     try:
         settings = _settings(config, overrides or [], run_dir, resume)
         if dry_run:
-            assert settings is not None
+            if settings is None:
+                raise RunError("--dry-run is for a run that has not begun; it does not go with --resume")
             _dry_run(settings)
             return
         _train(settings, _folder(config, run_dir), resume)
@@ -68,8 +69,8 @@ def _folder(config: Path | None, run_dir: Path | None) -> Path:
 
 
 def _train(settings: Config | None, folder: Path, resume: bool) -> None:
-    bar = Progress(TextColumn("{task.description}"), BarColumn(),
-                   TextColumn("{task.percentage:>5.1f} %  {task.fields[rest]}"), console=console,
+    bar = Progress(TextColumn("{task.description}", markup=False), BarColumn(),
+                   TextColumn("{task.percentage:>5.1f} %  {task.fields[rest]}", markup=False), console=console,
                    disable=not console.is_terminal)
     task = bar.add_task("preparing", total=1.0, rest="")
 
@@ -105,12 +106,12 @@ def _dry_run(settings: Config) -> None:
     device = choose_device(settings.device)
     if settings.precision == "auto":
         settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
-    console.print(dump(settings), highlight=False, markup=False)
+    console.print(dump(settings))
     engine = Engine(settings, device, settings.precision)
     for name, module in (("generator", engine.G), ("discriminator", engine.D),
                          (f"{settings.loss.name} head", engine.loss)):
         console.print(f"{name}: {sum(p.numel() for p in module.parameters()):,} parameters")
-    per_clip, timed = measure(engine, say=lambda text: console.print(f"[dim]{text}[/]"))
+    per_clip, timed = measure(engine, say=lambda text: console.print(text, style="dim"))
     table = Table("stage", "size TxHxW", "batch", "lr", "fade kimg", "stable kimg", "clips/s", "time", title="plan")
     for i, stage in enumerate(engine.plan.stages):
         rate = ("" if i < timed else "~") + f"{1 / per_clip[i]:.3g}" if per_clip[i] else "-"

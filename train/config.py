@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pvswgan.growth import GrowthPlan, PlanError, make_plan
 
-PerStage = list[Annotated[float, Field(ge=0)]]
+# Strict: YAML's yes and no are not numbers, and 1.5 is no whole one.
+Whole = Annotated[int, Field(strict=True)]
+Real = Annotated[float, Field(strict=True)]
+Kimg = Annotated[Real, Field(ge=0, le=1e6)]
+Batch = Annotated[Whole, Field(ge=1, le=4096)]
+Rate = Annotated[Real, Field(gt=0, le=1)]
+Decay = Annotated[Real, Field(ge=0, lt=1)]
 
 
 class ConfigError(ValueError):
@@ -28,72 +34,77 @@ class Section(BaseModel):
 class Data(Section):
     source: Literal["auto", "toyfaces", "strips", "videos"] = Field(
         "auto", description="what the clips are; auto: from the folder's layout")
-    path: str | None = Field(None, description="folder of clips; relative to where the command runs")
+    path: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="folder of clips; relative to where the command runs")
     mirror: bool = Field(True, description="show half of the clips mirrored left to right")
     time: Literal["average", "subsample", "window"] = Field(
         "average", description="how a stage with fewer frames sees a clip")
-    stride: int = Field(1, ge=1, le=64, description="source frames from one frame of a clip to the next")
-    clips: int = Field(2000, ge=1, description="how many toyfaces to draw; other sources use all they have")
+    stride: Whole = Field(1, ge=1, le=64, description="source frames from one frame of a clip to the next")
+    clips: Whole = Field(2000, ge=1, description="how many toyfaces to draw; other sources use all they have")
 
 
 class Growth(Section):
-    order: Literal["paper", "joint", "space-first", "time-first"] = "paper"
-    stages: list[tuple[int, int]] | None = Field(None, description="[[frames, pixels], ...] wins over order")
-    resolution: int = Field(32, ge=4, le=256, description="pixels of the last stage")
-    frames: int = Field(16, ge=1, le=64, description="frames of the last stage")
-    fade_kimg: Annotated[float, Field(ge=0)] | PerStage = Field(
+    order: Literal["paper", "joint", "space-first", "time-first"] = Field(
+        "paper", description="what grows when: as the released code, both at once, or one after the other")
+    stages: list[Annotated[list[Whole], Field(min_length=2, max_length=2)]] | None = Field(
+        None, description="[[frames, pixels], ...] wins over order")
+    resolution: Whole = Field(32, ge=4, le=256, description="pixels of the last stage")
+    frames: Whole = Field(16, ge=1, le=64, description="frames of the last stage")
+    fade_kimg: Kimg | list[Kimg] = Field(
         600, description="thousands of clips over which a stage fades in; a list: one a stage")
-    stable_kimg: Annotated[float, Field(ge=0)] | PerStage = Field(
+    stable_kimg: Kimg | list[Kimg] = Field(
         600, description="thousands of clips after the fade; a list: one a stage")
-    total_kimg: float | None = Field(None, gt=0, description="where more, the last stage trains on")
+    total_kimg: Annotated[Real, Field(gt=0, le=1e6)] | None = Field(
+        None, description="where more, the last stage trains on")
 
 
 class Network(Section):
-    latent_dim: int = Field(128, ge=1, le=1024)
-    fmap_base: int = Field(1024, ge=8, le=16384, description="channels at H pixels: fmap_base * 2 / H ...")
-    fmap_max: int = Field(128, ge=1, le=1024, description="... but at most this many")
-    mbstd_group: int = Field(4, ge=1, description="clips that share a minibatch standard deviation")
+    latent_dim: Whole = Field(128, ge=1, le=1024, description="length of z")
+    fmap_base: Whole = Field(1024, ge=8, le=16384, description="channels at H pixels: fmap_base * 2 / H ...")
+    fmap_max: Whole = Field(128, ge=1, le=1024, description="... but at most this many")
+    mbstd_group: Whole = Field(4, ge=1, description="clips that share a minibatch standard deviation")
 
 
 class SwganLoss(Section):
     name: Literal["swgan"] = "swgan"
-    blocks: int = Field(1, ge=1, le=16, description="orthogonal matrices side by side")
-    gp: float = Field(50.0, ge=0, description="weight of the gradient penalty")
-    slope: float = Field(10.0, ge=0, description="weight of the slope penalty")
-    k: float = Field(1.0, ge=0, description="slope that each slice's function is held to")
-    slope_penalty: Literal["exact", "as_released"] = "exact"
+    blocks: Whole = Field(1, ge=1, le=16, description="orthogonal matrices side by side")
+    gp: Real = Field(50.0, ge=0, description="weight of the gradient penalty")
+    slope: Real = Field(10.0, ge=0, description="weight of the slope penalty")
+    k: Real = Field(1.0, ge=0, description="slope that each slice's function is held to")
+    slope_penalty: Literal["exact", "as_released"] = Field(
+        "exact", description="exact: the slope, as the equation means; as_released: what the authors' code computes")
 
 
 class WganGpLoss(Section):
     name: Literal["wgan-gp"]
-    gp: float = Field(10.0, ge=0, description="weight of the gradient penalty")
-    drift: float = Field(0.001, ge=0, description="weight of E D(real)^2")
+    gp: Real = Field(10.0, ge=0, description="weight of the gradient penalty")
+    drift: Real = Field(0.001, ge=0, description="weight of E D(real)^2")
 
 
 Augment = Literal["shift", "colour", "cutout"]
 
 
 class Train(Section):
-    batch: Annotated[int, Field(ge=1, le=4096)] | list[Annotated[int, Field(ge=1, le=4096)]] = Field(
+    batch: Batch | list[Batch] = Field(
         16, description="clips a step; a list: one a stage")
-    lr: Annotated[float, Field(gt=0, le=1)] | list[Annotated[float, Field(gt=0, le=1)]] = Field(
+    lr: Rate | list[Rate] = Field(
         1e-3, description="Adam's learning rate; a list: one a stage")
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.99)
-    ema_half_life_kimg: float = Field(10.0, ge=0, description="of the averaged generator, the one that is sampled")
-    critic_steps: int = Field(1, ge=1, le=16, description="critic steps for each generator step")
-    gp_interval: int = Field(1, ge=1, le=64, description="gradient penalty every so many critic steps, as many times "
+    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = Field([0.0, 0.99], description="of Adam")
+    ema_half_life_kimg: Real = Field(10.0, ge=0, description="of the averaged generator, the one that is sampled")
+    critic_steps: Whole = Field(1, ge=1, le=16, description="critic steps for each generator step")
+    gp_interval: Whole = Field(1, ge=1, le=64, description="gradient penalty every so many critic steps, as many times "
                                                           "as strong (changes the mathematics)")
     augment: list[Augment] = Field([], description="differentiable augmentation of reals and fakes alike")
 
 
 class Log(Section):
-    tick_kimg: float = Field(1.0, gt=0, description="between lines of statistics")
-    snapshot_kimg: float = Field(10.0, gt=0, description="between samples and checkpoints")
-    keep: int = Field(3, ge=1, description="newest checkpoints kept (the last of each stage stays besides)")
+    tick_kimg: Real = Field(1.0, ge=0.001, description="between lines of statistics")
+    snapshot_kimg: Real = Field(10.0, ge=0.001, description="between samples and checkpoints")
+    keep: Whole = Field(3, ge=1, description="newest checkpoints kept (the last of each stage stays besides)")
 
 
 class Config(Section):
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: Whole = Field(0, ge=0, lt=2**31, description="of weights, latents and the order of the clips")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the convolutions; auto: the faster of the two on this machine")
@@ -134,7 +145,7 @@ def parse(data: Any, overrides: list[str] | None = None, origin: str = "configur
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{origin}: {_sentence(e)}" for e in error.errors())) from None
+        raise ConfigError("\n".join(f"{origin}: {text}" for text in _sentences(error))) from None
     _check_together(config, origin)
     return config
 
@@ -186,27 +197,60 @@ def _override(data: dict, text: str) -> None:
         raise ConfigError(f"override {text!r} is not valid YAML: {error}") from None
 
 
-def _sentence(error: Any) -> str:
-    """One of pydantic's findings as: key is VALUE: what is allowed."""
-    key = ".".join(str(p) for p in error["loc"] if str(p) not in ("swgan", "wgan-gp"))
-    key = key.split(".constrained")[0].split(".float")[0].split(".int")[0].split(".list[")[0]
-    if error["type"] == "extra_forbidden":
-        section = key.rpartition(".")[0]
-        return f"{key} is not a key; allowed {'in ' + section if section else 'here'}: {', '.join(_keys(error['loc']))}"
-    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{key}.name is {error['input'].get('name')!r}: allowed: swgan, wgan-gp"
-    return f"{key} is {error['input']!r}: {_allowed(error)}"
+def _sentences(error: ValidationError) -> list[str]:
+    """pydantic's findings, one for each place: key is VALUE: what is allowed.
+
+    Where a key takes a value or a list, pydantic reports both ways of failing; only the one that was meant is told.
+    """
+    told: dict[str, str] = {}
+    for finding in error.errors():
+        place, branch = _place(finding["loc"])
+        value = finding["input"]
+        if branch and (branch == "list") != isinstance(_given(finding, place), list):
+            continue
+        name = finding["type"]
+        if name == "extra_forbidden":
+            section = place.rpartition(".")[0]
+            where = f"in {section}" if section else "here"
+            told[place] = f"{place} is not a key; allowed {where}: {', '.join(_keys(finding['loc']))}"
+        elif name in ("union_tag_invalid", "union_tag_not_found"):
+            told[place] = f"{place}.name is {value.get('name')!r}: allowed: swgan, wgan-gp"
+        else:
+            told.setdefault(place, f"{place} is {value!r}: {_allowed(finding)}")
+    return list(told.values())
 
 
-def _allowed(error: Any) -> str:
+def _place(loc: tuple) -> tuple[str, str]:
+    """('train.batch.1', 'list') from pydantic's location, in which it names the alternatives that it tried."""
+    parts, branch = [], ""
+    for part in loc:
+        if part in ("swgan", "wgan-gp"):
+            continue
+        if isinstance(part, str) and (part in ("int", "float", "str") or "[" in part or "constrained" in part):
+            branch = "list" if part.startswith("list") else "value"
+            continue
+        parts.append(str(part))
+    return ".".join(parts), branch
+
+
+def _given(finding: Any, place: str) -> Any:
+    """What stood at the key itself: a list, where the finding is about one of its entries."""
+    return [] if place.rpartition(".")[2].isdigit() else finding["input"]
+
+
+def _allowed(finding: Any) -> str:
     """What pydantic would have taken, in our words where we have some."""
-    limits = error.get("ctx", {})
+    limits = finding.get("ctx", {})
     for name, words in (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most")):
         if name in limits:
-            return f"allowed: {words} {limits[name]}"
-    if error["type"] == "literal_error":
-        return f"allowed: {limits['expected']}"
-    return error["msg"]
+            return f"allowed: {words} {limits[name]:g}"
+    known = {"literal_error": f"allowed: {limits.get('expected')}", "int_type": "allowed: a whole number",
+             "int_from_float": "allowed: a whole number", "float_type": "allowed: a number",
+             "model_type": "allowed: keys and values", "model_attributes_type": "allowed: keys and values",
+             "too_short": f"allowed: {limits.get('min_length')} values", "string_type": "allowed: text",
+             "too_long": f"allowed: {limits.get('max_length')} values", "finite_number": "allowed: a finite number",
+             "string_pattern_mismatch": "allowed: auto, cpu, cuda or cuda:N", "string_too_short": "allowed: some text"}
+    return known.get(finding["type"], finding["msg"])
 
 
 def _keys(loc: tuple) -> list[str]:
@@ -226,6 +270,8 @@ def _check_together(config: Config, origin: str) -> None:
         plan = config.plan()
     except PlanError as error:
         raise ConfigError(f"{origin}: {error}") from None
+    wrong += [f"growth.stages[{i}] is {[s.frames, s.resolution]}: allowed: up to 64 frames and 256 pixels"
+              for i, s in enumerate(plan.stages) if s.frames > 64 or s.resolution > 256]
     count = len(plan.stages)
     for name, value in (("train.batch", config.train.batch), ("train.lr", config.train.lr)):
         if isinstance(value, list) and len(value) != count:
@@ -234,7 +280,22 @@ def _check_together(config: Config, origin: str) -> None:
     if not wrong:
         wrong += [f"train.batch is {b} at stage {i}: allowed: a multiple of network.mbstd_group ({group}), or fewer"
                   for i, b in enumerate(config.batches()) if b > group and b % group]
+    if not wrong:
+        wrong += _short_phases(config)
+    if len(set(config.train.augment)) < len(config.train.augment):
+        wrong.append(f"train.augment is {config.train.augment}: allowed: each once")
     if config.data.path is None and config.data.source not in ("toyfaces",):
         wrong.append(f"data.path is missing: source {config.data.source!r} wants a folder (source toyfaces needs none)")
     if wrong:
         raise ConfigError("\n".join(f"{origin}: {w}" for w in wrong))
+
+
+def _short_phases(config: Config) -> list[str]:
+    """A phase shorter than one step would be passed over without a word."""
+    wrong = []
+    for i, (stage, batch) in enumerate(zip(config.plan().stages, config.batches(), strict=True)):
+        step = batch * config.train.critic_steps
+        wrong += [f"growth.{name}_kimg is {clips / 1000:g} at stage {i}, less than a step of {step} clips: allowed: 0 "
+                  f"or at least {step / 1000:g}" for name, clips in (("fade", stage.fade), ("stable", stage.stable))
+                  if 0 < clips < step]
+    return wrong

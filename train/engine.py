@@ -42,7 +42,8 @@ class Engine:
         self.bad_step = torch.full((), -1, device=device)
 
     def _adam(self, parameters) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, lr=1e-3, betas=self.config.train.betas, eps=1e-8)
+        beta1, beta2 = self.config.train.betas
+        return torch.optim.Adam(parameters, lr=1e-3, betas=(beta1, beta2), eps=1e-8)
 
     # --- one step ---------------------------------------------------------------------------------------------
 
@@ -57,7 +58,7 @@ class Engine:
             terms |= self._critic_step(real, at)
             self.clips += batch
         terms |= self._generator_step(batch, at)
-        self._average(batch)
+        self._average(batch * self.config.train.critic_steps)
         self.steps += 1
         self._watch(terms)
         return terms
@@ -114,11 +115,11 @@ class Engine:
         return augment(clips, self.config.train.augment, self.generator)
 
     @torch.no_grad()
-    def _average(self, batch: int) -> None:
-        """G_ema follows G with the configured half-life; shorter at the start, so that it forgets the random weights
-        (as StyleGAN2's ramp-up)."""
+    def _average(self, clips: int) -> None:
+        """After a step of that many reals G_ema follows G with the configured half-life; shorter at the start, so that
+        it forgets the random weights (as StyleGAN2's ramp-up)."""
         half_life = min(self.config.train.ema_half_life_kimg * 1000, 0.05 * self.clips)
-        keep = 0.5 ** (batch / half_life) if half_life > 0 else 0.0
+        keep = 0.5 ** (clips / half_life) if half_life > 0 else 0.0
         torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1 - keep)
 
     def _watch(self, terms: dict[str, Tensor]) -> None:

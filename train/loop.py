@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -59,6 +60,8 @@ class Trainer:
     def _build(self, config: Config, resume: bool) -> None:
         precision = config.precision if config.precision != "auto" else choose_precision(config, self.device)
         self.config = config = config.model_copy(update={"precision": precision})
+        if config.data.path is not None:                     # a resume may come from another working folder
+            config.data = config.data.model_copy(update={"path": str(Path(config.data.path).resolve())})
         self.plan = config.plan()
         self.store = self._open_store()
         data = config.data
@@ -83,7 +86,9 @@ class Trainer:
     def _open_store(self) -> ClipStore:
         def told(done: int, total: int, what: str) -> None:
             self.writer.write_status(message=f"preparing the clips: {done} of {total} ({what})")
-            self.progress(self.writer.status)
+            self._progress()
+            if self.writer.asked("stop"):
+                raise Stopped("stopped while the clips were prepared")
 
         data, last = self.config.data, self.plan.stages[-1]
         return open_store(data.source, data.path, max(r for _, r in self.plan.sizes),
@@ -98,14 +103,30 @@ class Trainer:
             except CheckpointError as error:                  # the one before it may still be good
                 self._log(f"{error}; trying the one before")
                 continue
-            self.engine.load_state(tensors, info)
-            self.seconds = info["seconds"]
+            try:
+                self.engine.load_state(tensors, info)
+                self.seconds = info["seconds"]
+            except (KeyError, RuntimeError, ValueError, TypeError) as error:
+                raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
+                               f"({error!s:.200})") from error
+            self._forget_after(self.engine.clips)
+            if info.get("store", self.store.folder.name) != self.store.folder.name:
+                self._log("the clips are not where, or not what, they were when the run began: "
+                          "it does not go on exactly")
             self._tick_from = (self.engine.clips, self.seconds)
             self.writer.append_stats({"clips": self.engine.clips, "kimg": self.engine.clips / 1000, "event": "resumed"})
             self._log(f"resumed from {path.name}")
             return
-        raise RunError(f"{self.path} has no training checkpoint to resume from"
-                       + (f" ({len(found)} are broken)" if found else "; start it again without --resume"))
+        if found:
+            raise RunError(f"{self.path} has no training checkpoint to resume from ({len(found)} are broken)")
+        self._log("there is no checkpoint yet: starting from the beginning")
+        self._save_reals()
+
+    def _forget_after(self, clips: int) -> None:
+        """Delete checkpoints of a lost stretch: broken ones, that would otherwise count as the newest."""
+        for path in (self.path / "checkpoints").glob("*-*"):
+            if path.name[:9].isdigit() and int(path.name[:9]) > clips:
+                path.unlink()
 
     # --- step -------------------------------------------------------------------------------------------------
 
@@ -114,12 +135,12 @@ class Trainer:
         with _stop_signals(self):
             try:
                 if not self.engine.clips:
-                    self._snapshot(checkpoint=False)
+                    self._snapshot()                         # so that a run can be resumed from its first moment on
                 while self.engine.clips < self.plan.total:
                     self._obey()
                     self._step()
                     self._maintain()
-                self.writer.write_status(state="finished", message="trained to the end of the plan", eta_s=0.0)
+                self._write_status(state="finished", message="trained to the end of the plan", eta_s=0.0)
                 self._log("finished")
             except BaseException as error:
                 self._fail(error)
@@ -157,6 +178,8 @@ class Trainer:
         self._snapshot()
         self._write_status(state="paused")
         while not self._stop:
+            if time.monotonic() - self._status_time > STATUS_SECONDS:
+                self._write_status(state="paused")
             for request in self.writer.take_requests():
                 self._log(f"request: {request}")
                 if request == "resume":
@@ -202,11 +225,10 @@ class Trainer:
         self.writer.append_stats(line)
         self._write_status(state="running")
 
-    def _snapshot(self, checkpoint: bool = True, keep: bool = False) -> None:
+    def _snapshot(self, keep: bool = False) -> None:
         """The fixed latents' clips, and the checkpoints from which to sample and to resume."""
         self.engine.check()
-        engine, at = self.engine, self.plan.at(self.engine.clips)
-        stage, alpha = (at.stage, at.alpha) if at.alpha > 0 else (at.stage - 1, 1.0)
+        engine, (stage, alpha) = self.engine, self._trained_to()
         frames, resolution = self.plan.sizes[stage]
         name = f"{engine.clips:09d}"
         z = sample_latents(SHOWN, engine.G.latent_dim, self.config.seed).to(self.device)
@@ -214,17 +236,24 @@ class Trainer:
             clips = torch.cat([engine.G_ema(part, stage, alpha) for part in z.split(4)])
         video.write_png(self.path / "samples" / f"{name}-{frames}x{resolution}.png",
                         video.sprite_sheet(video.to_uint8(clips)))
-        if checkpoint:
-            folder = self.path / "checkpoints"
-            save_network(folder / f"{name}-network.safetensors", engine.G_ema, self.config.model_dump(mode="json"),
-                         clips=engine.clips, stage=stage, alpha=alpha)
-            tensors, info = engine.state()
-            save_tensors(folder / f"{name}-training.safetensors", tensors,
-                         info | {"kind": "training", "seconds": self.seconds})
-            if keep:
-                (folder / f"{name}-keep").touch()
-            prune(folder, self.config.log.keep)
+        folder = self.path / "checkpoints"
+        save_network(folder / f"{name}-network.safetensors", engine.G_ema, self.config.model_dump(mode="json"),
+                     clips=engine.clips, stage=stage, alpha=alpha)
+        tensors, info = engine.state()
+        save_tensors(folder / f"{name}-training.safetensors", tensors,
+                     info | {"kind": "training", "seconds": self.seconds, "store": self.store.folder.name})
+        if keep:
+            (folder / f"{name}-keep").touch()
+        prune(folder, self.config.log.keep)
         self._write_status(snapshot=engine.clips)
+
+    def _trained_to(self) -> tuple[int, float]:
+        """(stage, alpha) that the networks have been trained to: at a stage's end still that stage, not the next one,
+        whose layers are as random as at the start."""
+        at = self.plan.at(self.engine.clips)
+        if self.engine.phase and at.stage > self._stage_of_step():
+            return self._stage_of_step(), 1.0
+        return at.stage, at.alpha
 
     def _save_reals(self) -> None:
         """The first clips of the training, at every size, to compare with."""
@@ -250,22 +279,27 @@ class Trainer:
                    + (f"fading in, alpha {where['alpha']:.2f}" if where["phase"] == "fade" else "stable"))
         self.writer.write_status(**where | {"total_kimg": self.plan.total / 1000, "message": message} | changes)
         self._status_time = time.monotonic()
-        self.progress(self.writer.status)
+        self._progress()
 
     def _fail(self, error: BaseException) -> None:
         """The last word in the status: stopped as asked, or failed and why."""
         stopped = isinstance(error, (Stopped, KeyboardInterrupt))
         text = str(error) or type(error).__name__
-        self._log(text if isinstance(error, (Stopped, NotFinite)) else f"{type(error).__name__}: {text}")
         try:
             self.writer.write_status(state="stopped" if stopped else "failed", message=text, eta_s=None,
                                      error=None if stopped else text)
         except OSError as full:                              # a full disk must not hide the error itself
-            self.say(f"status.json could not be written: {full}")
+            self._log(f"status.json could not be written: {full}")
+        self._log(text if isinstance(error, (Stopped, NotFinite)) else f"{type(error).__name__}: {text}")
 
     def _log(self, text: str) -> None:
         self.writer.log(text)
-        self.say(text)
+        with contextlib.suppress(Exception, SystemExit):     # a closed terminal must not end the training
+            self.say(text)
+
+    def _progress(self) -> None:
+        with contextlib.suppress(Exception, SystemExit):
+            self.progress(self.writer.status)
 
 
 def training_checkpoints(run: Path) -> list[Path]:
@@ -311,7 +345,7 @@ def _crossed(before: int, after: int, every: float) -> bool:
 
 
 class _stop_signals:
-    """Inside, the first Ctrl-C (or SIGTERM) stops after the step with a checkpoint; the second one at once."""
+    """Inside, the first Ctrl-C (SIGTERM, closed terminal) stops after the step with a checkpoint, the second at once."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
@@ -319,7 +353,7 @@ class _stop_signals:
 
     def __enter__(self) -> None:
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 self.before[number] = signal.signal(number, self._handle)
         except ValueError:                                   # not the main thread: no signals arrive there
             self.before = {}
@@ -332,7 +366,7 @@ class _stop_signals:
         if self.trainer._stop:
             raise KeyboardInterrupt
         self.trainer._stop = True
-        self.trainer.say("stopping after this step, with a checkpoint (once more to stop at once)")
+        self.trainer._log("stopping after this step, with a checkpoint (once more to stop at once)")
 
 
 __all__ = ["Stopped", "Trainer", "duration", "start_or_resume", "training_checkpoints"]

@@ -21,6 +21,7 @@ import psutil
 import yaml
 
 REQUESTS = ("pause", "resume", "stop", "snapshot")
+OPPOSITE = {"pause": "resume", "resume": "pause"}
 ACTIVE = ("starting", "running", "paused")
 SAMPLE = re.compile(r"^(?P<clips>\d{9}|reals)-(?P<frames>\d+)x(?P<resolution>\d+)\.png$")
 
@@ -61,7 +62,10 @@ class RunFolder:
         """Whether the process that wrote the status still runs (its number alone may have been given anew)."""
         status = self.status() or {}
         try:
-            born = psutil.Process(int(status["pid"])).create_time()
+            process = psutil.Process(int(status["pid"]))
+            if process.status() == psutil.STATUS_ZOMBIE:     # ended, and its parent has not looked yet
+                return False
+            born = process.create_time()
         except (psutil.Error, KeyError, TypeError, ValueError):
             return False
         return abs(born - float(status.get("process_started", born))) < 2
@@ -123,6 +127,8 @@ class RunFolder:
             raise RunError(f"request {name!r}; allowed: {', '.join(REQUESTS)}")
         folder = self.path / "requests"
         folder.mkdir(parents=True, exist_ok=True)
+        if name in OPPOSITE:                                 # the last word counts, also before the first was heard
+            (folder / OPPOSITE[name]).unlink(missing_ok=True)
         (folder / name).touch()
 
 
@@ -143,6 +149,8 @@ class RunWriter:
         for part in ("samples", "checkpoints", "requests"):
             (self.path / part).mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
+        for leftover in [*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")]:      # of a process that was killed
+            leftover.unlink(missing_ok=True)
         me = psutil.Process()
         self._status: dict[str, Any] = {"state": "starting", "pid": me.pid, "process_started": me.create_time(),
                                         "started": time.time(), "error": None, "message": ""}
@@ -189,6 +197,10 @@ class RunWriter:
             if path.exists():
                 path.unlink(missing_ok=True)
                 yield name
+
+    def asked(self, name: str) -> bool:
+        """Whether that request lies there; it stays."""
+        return (self.path / "requests" / name).exists()
 
     def clear_requests(self) -> None:
         """Forget what was asked of the process before."""

@@ -13,7 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pvswgan.growth import grown_axes
+from pvswgan.networks import Discriminator, Generator, channels
 from pvswgan.studio.processes import REPOSITORY, override
 from pvswgan.studio.train_watch import plan_json
 from train import config as schema
@@ -157,13 +160,37 @@ def check(item: Configuration, changed: Mapping[str, Any]) -> schema.Config:
 
 
 def preview(config: schema.Config) -> dict[str, Any]:
-    """The growth plan as the ruler draws it, with what grows at each stage."""
-    plan = config.plan()
+    """The growth plan as the ruler draws it; at each stage what grows, the batch, and the networks so far."""
+    plan, net = config.plan(), config.network
     drawn = plan_json(plan)
     assert drawn is not None
-    for number, stage in enumerate(drawn["stages"]):
+    sizes = tuple(plan.sizes)
+    weights = _parameters(sizes, net.latent_dim, net.fmap_base, net.fmap_max, net.mbstd_group)
+    rows = zip(drawn["stages"], config.batches(), weights, strict=True)
+    for number, (stage, batch, (generator, critic)) in enumerate(rows):
         stage["grows"] = grown_axes(plan.sizes[number - 1], plan.sizes[number]) if number else ""
+        stage["batch"] = batch
+        stage["channels"] = channels(stage["resolution"], net.fmap_base, net.fmap_max)
+        stage["parameters"] = {"generator": generator, "critic": critic}
     return drawn
+
+
+@lru_cache(maxsize=64)
+def _parameters(
+    sizes: tuple[tuple[int, int], ...], latent_dim: int, base: int, most: int, group: int
+) -> list[tuple[int, int]]:
+    """(generator's, critic's) numbers to learn with the layers up to each stage. Counted without any memory."""
+    counts = []
+    for stages in range(1, len(sizes) + 1):
+        with torch.device("meta"):
+            generator = Generator(sizes[:stages], latent_dim, base, most)
+            critic = Discriminator(sizes[:stages], base, most, group)
+        counts.append((_count(generator), _count(critic)))
+    return counts
+
+
+def _count(network: torch.nn.Module) -> int:
+    return sum(weights.numel() for weights in network.parameters())
 
 
 def typed_folder(text: str) -> Path:

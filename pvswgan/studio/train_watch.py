@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
+from pvswgan.checkpoint import network_checkpoints
 from pvswgan.growth import GrowthPlan, make_plan
 from pvswgan.studio import processes
 from pvswgan.studio.server import Studio
@@ -36,6 +37,10 @@ PLOTTED = (
     "slope_penalty",
     "grad_norm_G",
     "grad_norm_D",
+    "slice_scale_min",
+    "slice_scale_mean",
+    "slice_scale_max",
+    "memory_mb",
     "event",
 )
 SHOWN = (
@@ -175,7 +180,7 @@ def detail(folder: RunFolder, read_only: bool) -> dict[str, Any]:
             "log": _size(folder.path / "log.txt"),
             "samples": len(folder.samples()),
         },
-        model=any((folder.path / "checkpoints").glob("*-network.safetensors")),
+        checkpoints=explorable(folder.path),
     )
     return answer
 
@@ -191,6 +196,12 @@ def possible(state: str, folder: RunFolder, waiting: list[str]) -> list[str]:
     if state in ("stopped", "failed") and any((folder.path / "checkpoints").glob("*-training.safetensors")):
         return ["resume"]
     return []
+
+
+def explorable(run: Path) -> list[int]:
+    """The clips after which there is a model to explore, oldest first."""
+    numbers = (path.name.partition("-")[0] for path in network_checkpoints(run))
+    return [int(number) for number in numbers if number.isdigit()]
 
 
 def plan_of(config: dict[str, Any]) -> GrowthPlan | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM_FLAGS = [
@@ -74,6 +75,20 @@ def _wait(url: str, process: Any, seconds: float = 60) -> None:
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"the studio did not answer on {url} within {seconds:.0f} s")
+
+
+CANVAS = """
+(canvas) => {
+  const { width, height } = canvas;
+  return { width, height, data: [...canvas.getContext("2d").getImageData(0, 0, width, height).data] };
+}
+"""
+
+
+def pixels(page: Any, selector: str) -> np.ndarray:
+    """What the canvas holds: uint8 (H, W, 3)."""
+    seen = page.locator(selector).evaluate(CANVAS)
+    return np.array(seen["data"], np.uint8).reshape(seen["height"], seen["width"], 4)[..., :3]
 
 
 def chromium_path() -> str | None:

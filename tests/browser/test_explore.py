@@ -11,24 +11,16 @@ import numpy as np
 import pytest
 
 from pvswgan.studio.models import ClipRequest, Models
+from tests.browser import pixels as canvas_pixels
 from tests.browser import studio_at
 from tests.browser.conftest import write_model
 
 pytestmark = pytest.mark.browser
 
-PIXELS = """
-() => {
-  const canvas = document.querySelector("#pvs-explore [data-ref=clip]");
-  const { width, height } = canvas;
-  return { width, height, data: [...canvas.getContext("2d").getImageData(0, 0, width, height).data] };
-}
-"""
-
 
 def pixels(page: Any) -> np.ndarray:
     """What the canvas holds: uint8 (H, W, 3)."""
-    seen = page.evaluate(PIXELS)
-    return np.array(seen["data"], np.uint8).reshape(seen["height"], seen["width"], 4)[..., :3]
+    return canvas_pixels(page, "#pvs-explore [data-ref=clip]")
 
 
 def settle(page: Any) -> None:

@@ -282,6 +282,52 @@ def test_curves_keep_their_zoom_while_points_arrive(page: Any, studio: Studio) -
     assert set(stages) == {8}
 
 
+def test_which_curves_are_drawn_is_chosen_and_a_zoom_holds(page: Any, studio: Studio) -> None:
+    studio.run(clips=9_000)
+    fakerun.make(studio.runs / "other", 4_000, loss="wgan-gp")
+    studio.at(page, "faces")
+    curves = "document.querySelector('#pvs-train [data-part=curves]')"
+    drawn = f"new Set({curves}.data.map((line) => line.yaxis)).size"
+    page.wait_for_function(f"() => {curves}.dataset.points === '18'")
+    assert page.evaluate(drawn) == 4
+    page.evaluate(f"() => Plotly.relayout({curves}, {{'xaxis.range[0]': 2, 'xaxis.range[1]': 5}})")
+    page.get_by_role("button", name="Losses").click()  # the panel on whose axis was zoomed
+    page.get_by_role("button", name="Scales of the slices").click()
+    page.get_by_role("button", name="Clips a second").click()
+    page.wait_for_function(f"() => {drawn} === 5")
+    ranges = f"Object.keys({curves}._fullLayout).filter((key) => /^xaxis/.test(key))"
+    assert page.evaluate(f"() => {ranges}.map((key) => {curves}._fullLayout[key].range)") == [[2, 5]] * 5
+    lines = page.evaluate(f"() => {curves}.data.map((line) => line.uid)")
+    assert {"slice_scale_min", "slice_scale_mean", "slice_scale_max", "clips_per_s"} <= set(lines)
+    assert not any("loss" in line for line in lines)
+
+    page.locator('.pt-run[data-run="other"]').click()
+    page.wait_for_function(f"() => {curves}.dataset.points === '8'")
+    assert page.get_by_role("button", name="Scales of the slices").is_hidden(), "WGAN-GP has no slices"
+    assert page.evaluate(f"() => {curves}._fullLayout.xaxis2.range[0]") < 1, "a zoom is of one run"
+    page.reload()
+    page.wait_for_function(f"() => {curves}?.dataset.points === '8'")
+    assert page.get_by_role("button", name="Losses").get_attribute("aria-pressed") == "false"
+
+
+def test_explore_opens_the_model_of_the_snapshot_on_the_screen(page: Any, studio: Studio) -> None:
+    run = studio.run(clips=9_000)
+    (run.folder / "checkpoints" / "000000500-network.safetensors").unlink()  # not kept
+    studio.at(page)
+    wait_shown(page, 8_000)
+    explore, slider = part(page, "explore"), part(page, "snapshots")
+    page.wait_for_function("document.querySelector('[data-part=explore]').title === 'Opens the model of 8 kimg.'")
+    slider.focus()
+    page.keyboard.press("Home")
+    wait_shown(page, 500)
+    assert "was not kept: opens the newest, of 8 kimg" in explore.get_attribute("title")
+    page.keyboard.press("ArrowRight")
+    wait_shown(page, 4_000)
+    assert explore.get_attribute("title") == "Opens the model of 4 kimg."
+    explore.click()
+    page.wait_for_function("pvs.explore.state.model === 'run:faces@000004000'")
+
+
 def test_a_resumed_run_draws_no_loop(page: Any, studio: Studio) -> None:
     run = studio.run(clips=9_000)
     studio.at(page)

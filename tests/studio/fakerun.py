@@ -150,7 +150,12 @@ class FakeRun:
             "grad_norm_D": abs(3 + noise[1] + bump),
             "lr": 0.001,
             "batch": 16,
-        }
+            "memory_mb": 400 + 4 * k,
+        } | (self._slices(k) if self.settings["loss"]["name"] == "swgan" else {})
+
+    def _slices(self, k: float) -> dict[str, float]:
+        mean = 1 + 1.5 * (1 - math.exp(-k / 20))
+        return {"slice_scale_min": 2 - mean / 2, "slice_scale_mean": mean, "slice_scale_max": mean**1.6}
 
     def _write_sheet(self, name: str, frames: int, resolution: int, noise: float) -> None:
         clips = np.stack([draw(i, frames, resolution) for i in range(CLIPS)])

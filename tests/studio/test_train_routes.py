@@ -49,6 +49,9 @@ def test_the_plan_follows_the_settings(client: TestClient) -> None:
     assert [(s["frames"], s["resolution"]) for s in before["plan"]["stages"]] == [(4, 4), (8, 8), (8, 16)]
     assert [(s["frames"], s["resolution"]) for s in after["plan"]["stages"]] == [(4, 4), (4, 8), (4, 16)]
     assert before["plan"]["total"] == 400_000 and after["plan"]["total"] == 10_000
+    assert [stage["batch"] for stage in before["plan"]["stages"]] == [8, 8, 8]
+    weights = [stage["parameters"]["generator"] for stage in before["plan"]["stages"]]
+    assert weights == sorted(set(weights)), "the networks grow"
     assert "growth.frames=4" in after["command"] and "growth.total_kimg=null" in after["command"]
 
 
@@ -107,6 +110,7 @@ def test_runs_are_found_wherever_they_were_started(client: TestClient, tmp_path:
     runs = {run["id"]: run for run in client.get("/api/runs").json()["runs"]}
     assert runs["done"]["state"] == "stopped" and runs["a #1 50%"]["state"] == "running"
     status = client.get("/api/runs/a%20%231%2050%25/status").json()
+    assert status["checkpoints"] == [500]
     assert status["can"] == ["pause", "stop", "snapshot"] and len(status["plan"]["stages"]) == 4
     first = client.get("/api/runs/a%20%231%2050%25/samples").json()["snapshots"][0]
     assert client.get(f"/{first['url']}").content.startswith(b"\x89PNG")

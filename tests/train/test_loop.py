@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,73 @@ def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, stop_at, precisio
     assert info == info_parts
 
 
+def test_a_stage_is_kept_as_it_ended(tmp_path):
+    """The network of a stage's last moment is that stage's, not the next one's with its random layers; and it stays."""
+    settings = tiny.config(growth={"fade_kimg": [0, 0, 0.016]}, train={"batch": 12},
+                           log={"keep": 1, "tick_kimg": 0.008, "snapshot_kimg": 1})
+    _train(tmp_path, settings)
+    kept = {int(p.name[:9]): read_tensors(p)[1] for p in network_checkpoints(tmp_path)}
+    # Edges at 16, 32, 48 and 64 clips, steps of 12: the phases end at 24, 36, 48 and 72 clips.
+    assert {clips: (info["stage"], info["alpha"]) for clips, info in kept.items()} == {
+        24: (0, 1.0), 36: (1, 1.0), 48: (2, 1.0), 72: (2, 1.0)}
+    assert len(training_checkpoints(tmp_path)) == 1
+    sheets = {s.clips: (s.frames, s.resolution) for s in RunFolder(tmp_path).samples()}
+    assert sheets[24] == (4, 4) and sheets[36] == (4, 8) and sheets[72] == (8, 8)
+
+
+def test_the_fixed_latents_are_different_clips_and_the_same_ones(tmp_path):
+    _train(tmp_path, tiny.config())
+    model = pvswgan.load(tmp_path)
+    from PIL import Image
+
+    from pvswgan import video
+
+    sheet = video.split_sheet(np.asarray(Image.open(RunFolder(tmp_path).samples()[-1].path)), 8)
+    drawn = video.to_uint8(model.sample(12, seed=0))
+    assert abs(sheet.astype(int) - drawn).max() <= 2
+    assert len({clip.tobytes() for clip in sheet}) == 12
+
+
+def test_a_run_killed_before_its_first_snapshot_resumes(tmp_path):
+    trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
+    trainer.writer.close()                                             # config.yaml is there, a checkpoint is not
+    (tmp_path / "checkpoints" / ".000000000-training.safetensors.77.tmp").write_bytes(b"half")
+    _train(tmp_path, tiny.config(), resume=True)
+    assert RunFolder(tmp_path).state() == "finished"
+    assert not list(tmp_path.glob("*/.*.tmp"))
+    resumed = Trainer(tiny.config(), tmp_path, resume=True, say=_quiet)
+    resumed.run()
+    status = RunFolder(tmp_path).status()
+    assert status["state"] == "finished" and status["kimg"] == status["total_kimg"]
+
+
+def test_a_checkpoint_that_does_not_fit_its_configuration_is_a_sentence(tmp_path):
+    _train(tmp_path, tiny.config())
+    with pytest.raises(RunError, match=r"does not fit .*config.yaml: was that changed"):
+        Trainer(tiny.config(network={"fmap_max": 2}), tmp_path, resume=True, say=_quiet)
+
+
+def test_a_closed_terminal_does_not_end_the_training(tmp_path):
+    def closed(*_):
+        raise SystemExit(1)
+
+    Trainer(tiny.config(), tmp_path, say=closed, progress=closed).run()
+    assert RunFolder(tmp_path).state() == "finished"
+
+
+def test_a_stop_is_heard_while_clips_are_prepared(tmp_path, monkeypatch):
+    import train.loop
+
+    def slow(*_, progress, **__):
+        RunFolder(tmp_path).request("stop")
+        progress(1, 1000, "clip 1")
+
+    monkeypatch.setattr(train.loop, "open_store", slow)
+    with pytest.raises(Stopped):
+        Trainer(tiny.config(), tmp_path, say=_quiet)
+    assert RunFolder(tmp_path).state() == "stopped"
+
+
 def test_adam_starts_anew_where_a_phase_begins(tmp_path):
     trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
     engine, steps = trainer.engine, {}
@@ -132,6 +200,9 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     trainer = Trainer(tiny.config(), tmp_path, resume=True, say=_quiet)
     assert trainer.engine.clips == int(before.name[:9])
     trainer.writer.close()
+    # The lost stretch is gone: its files would count as the newest, and drive out good ones.
+    assert training_checkpoints(tmp_path)[-1] == before
+    assert int(network_checkpoints(tmp_path)[-1].name[:9]) <= trainer.engine.clips
 
 
 def test_a_full_disk_fails_the_run_with_a_sentence(tmp_path, monkeypatch):

@@ -57,6 +57,9 @@ def test_requests_are_taken_once_and_a_stop_comes_last(writer):
         run.request(name)
     assert list(writer.take_requests()) == ["snapshot", "pause", "stop"]
     assert not list(writer.take_requests())
+    run.request("pause")
+    run.request("resume")                                              # before the pause was heard: the last counts
+    assert list(writer.take_requests()) == ["resume"]
     with pytest.raises(RunError, match="request 'explode'; allowed: pause"):
         run.request("explode")
 

@@ -1,7 +1,7 @@
-// Training curves: four panels on one axis of kimg. Each quantity is drawn twice, raw (thin) and smoothed (bold).
-// Plotly.react with a uirevision per run: a zoom stays while new points arrive.
+// Training curves: one small panel for each kind of quantity, on one axis of kimg; which of them are drawn is chosen.
+// What is noisy is drawn twice, raw (thin) and smoothed (bold). A zoom stays while new points arrive and panels change.
 //
-//   const curves = new pvs.TrainCurves(element);
+//   const curves = new pvs.TrainCurves(element, choices);   choices: where the panels' buttons go
 //   curves.run(id, plan);          forgets the lines of the run before
 //   curves.add(rows, reset);       rows of stats.jsonl; reset: they replace all
 //   curves.smooth(0.9);            weight of the moving average, 0 (none) to below 1
@@ -9,12 +9,22 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
 
+  // A line: its key in the statistics, its name, its colour, and how it is drawn: "raw" is smooth already, "edge" and
+  // "band" are thin, with a shade from the edge before to the band.
   const PANELS = [
-    { title: "Losses", lines: [["loss_G", "generator", 0], ["loss_D", "critic", 1]] },
-    { title: "Penalties", lines: [["gradient_penalty", "gradient", 2], ["slope_penalty", "slope", 3]] },
-    { title: "Critic’s scores", lines: [["score_real", "real", 4], ["score_fake", "fake", 0], ["distance", "distance", 1]] },
-    { title: "Gradient norms", lines: [["grad_norm_G", "generator", 0], ["grad_norm_D", "critic", 1]] },
+    { id: "losses", title: "Losses", shown: true, lines: [["loss_G", "generator", 0], ["loss_D", "critic", 1]] },
+    { id: "distance", title: "Critic’s distance", shown: true, lines: [["distance", "real to generated", 2]] },
+    { id: "penalties", title: "Penalties", shown: true, lines: [["gradient_penalty", "gradient", 2], ["slope_penalty", "slope", 3]] },
+    { id: "gradients", title: "Gradient norms", shown: true, lines: [["grad_norm_G", "generator", 0], ["grad_norm_D", "critic", 1]] },
+    { id: "scores", title: "Critic’s scores", lines: [["score_real", "real", 4], ["score_fake", "generated", 0]] },
+    { id: "slices", title: "Scales of the slices", lines: [["slice_scale_min", "least", 4, "edge"],
+      ["slice_scale_max", "greatest", 4, "band"], ["slice_scale_mean", "mean", 4, "raw"]] },
+    { id: "speed", title: "Clips a second", scale: "log", lines: [["clips_per_s", "clips/s", 0, "raw"]] },
+    { id: "memory", title: "Memory (MB)", lines: [["memory_mb", "MB", 1, "raw"]] },
   ];
+  const KEPT = "pvs-train-curves"; // in localStorage: the ids of the panels that are drawn
+  const HIGH = 190; // pixels of a panel with its heading
+
   const COLOURS = { light: ["#2563eb", "#d9480f", "#7c3aed", "#b45309", "#0f8a5f"],
     dark: ["#6ea8fe", "#ff9f5a", "#b794f6", "#f0c060", "#4fd1a5"] };
 
@@ -31,16 +41,63 @@
 
   const present = (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
 
+  // A panel keeps its axes' numbers whatever else is drawn, so that a zoom stays its own.
+  const axisOf = (panel) => String(PANELS.indexOf(panel) + 1).replace(/^1$/, "");
+
+  function kept() {
+    try {
+      const ids = JSON.parse(localStorage.getItem(KEPT));
+      return Array.isArray(ids) ? ids : null;
+    } catch {
+      return null; // no storage, or another's words in it: as if never chosen
+    }
+  }
+
+  function keep(ids) {
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(ids));
+    } catch {
+      // A private window may keep nothing: the choice holds until the page is left.
+    }
+  }
+
   const isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
 
   class TrainCurves {
-    constructor(element) {
+    constructor(element, choices) {
       this.element = element;
       this.rows = [];
       this.weight = 0.9;
       this.stale = true;
+      this.zoom = null; // [from, to] in kimg that a person has zoomed to
+      this.chosen = new Set(kept() || PANELS.filter((panel) => panel.shown).map((panel) => panel.id));
+      this.buttons = new Map(PANELS.map((panel) => [panel, this._button(panel, choices)]));
       new ResizeObserver(() => this._resized()).observe(element);
       new MutationObserver(() => this._changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    }
+
+    _button(panel, choices) {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: "pt-choice", textContent: panel.title });
+      button.dataset.panel = panel.id;
+      button.addEventListener("click", () => {
+        if (this.chosen.has(panel.id)) this.chosen.delete(panel.id);
+        else this.chosen.add(panel.id);
+        keep([...this.chosen]);
+        this._changed();
+      });
+      choices.append(button);
+      return button;
+    }
+
+    // Buttons of what this run has numbers for (WGAN-GP has no slices), and the panels of those that are pressed.
+    _choose() {
+      for (const [panel, button] of this.buttons) {
+        button.hidden = !panel.lines.some(([key]) => this.rows.some((row) => typeof row[key] === "number"));
+        const pressed = String(this.chosen.has(panel.id));
+        if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
+      }
+      this.panels = PANELS.filter((panel) => this.chosen.has(panel.id) && !this.buttons.get(panel).hidden);
     }
 
     run(id, plan) {
@@ -48,6 +105,7 @@
       this.stages = plan ? plan.stages : [];
       this.total = plan ? plan.total : 0;
       this.rows = [];
+      this.zoom = null;
       this._changed();
     }
 
@@ -93,24 +151,40 @@
       this.stale = false;
       this.columns = this._columns();
       this.width = this.element.clientWidth;
+      this._choose();
+      this.element.classList.toggle("pt-none", !this.panels.length);
       await window.Plotly.react(this.element, this._traces(), this._layout(), { displaylogo: false, responsive: false,
-        modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] });
+        doubleClick: "autosize", modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] });
+      if (!this.listening) this.element.on("plotly_relayout", (change) => this._zoomed(change));
+      this.listening = true;
       this.element.dataset.points = this.rows.length;
+    }
+
+    _zoomed(change) {
+      const axis = Object.keys(change).find((key) => /^xaxis\d*\.(range|autorange)/.test(key))?.split(".")[0];
+      if (!axis) return;
+      const { autorange, range } = this.element._fullLayout[axis];
+      this.zoom = autorange ? null : [...range];
     }
 
     _traces() {
       const x = this.rows.map((row) => row.clips / 1000), palette = COLOURS[isDark() ? "dark" : "light"];
       const traces = [], mode = this.rows.length < 3 ? "lines+markers" : "lines";
-      PANELS.forEach((panel, p) => panel.lines.forEach(([key, name, colour]) => {
+      this.panels.forEach((panel) => panel.lines.forEach(([key, name, colour, kind]) => {
         const values = this.rows.map((row) => (typeof row[key] === "number" ? row[key] : null));
-        if (this.rows.length && values.every((value) => value === null)) return;  // WGAN-GP has no slope penalty
-        const axis = p ? String(p + 1) : "";
+        if (values.every((value) => value === null)) return;  // WGAN-GP has no slope penalty
+        const axis = axisOf(panel), color = palette[colour];
         const base = { x, name, type: "scatter", mode, legend: `legend${axis}`, legendgroup: key,
-          xaxis: `x${axis}`, yaxis: `y${axis}`, connectgaps: false };
+          xaxis: `x${axis}`, yaxis: `y${axis}`, connectgaps: false, showlegend: panel.lines.length > 1 };
+        if (kind) {
+          const thin = kind !== "raw";
+          return traces.push({ ...base, y: values, uid: key, line: { color, width: thin ? 1 : 2 },
+            ...(kind === "band" ? { fill: "tonexty", fillcolor: `${color}2e` } : {}), hovertemplate: "%{y:.4g}" });
+        }
         traces.push({ ...base, y: values, uid: `${key}-raw`, mode: "lines", showlegend: false, hoverinfo: "skip", opacity: 0.32,
-          line: { color: palette[colour], width: 1 } });
+          line: { color, width: 1 } });
         traces.push({ ...base, y: smoothed(values, this.weight), uid: `${key}-smooth`, customdata: values,
-          line: { color: palette[colour], width: 2 },
+          line: { color, width: 2 },
           hovertemplate: "%{y:.4g} <span style='opacity:.6'>(raw %{customdata:.4g})</span>" });
       }));
       return traces;
@@ -119,31 +193,36 @@
     _layout() {
       const style = getComputedStyle(this.element), text = style.color;
       const faint = isDark() ? "rgba(255,255,255,.10)" : "rgba(0,0,0,.08)";
+      const columns = Math.min(this.columns, this.panels.length || 1), count = Math.max(1, Math.ceil(this.panels.length / columns));
+      const margin = { l: 46, r: 8, t: this.columns > 1 ? 26 : 42, b: 34 };
+      const gap = this.columns > 1 ? 44 : 58, plot = count * HIGH + (count - 1) * gap - (this.columns > 1 ? 26 : 42);
       const layout = { uirevision: this.id, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: style.fontFamily, size: 11, color: text }, margin: { l: 44, r: 8, t: this.columns === 2 ? 26 : 42, b: 34 },
-        width: this.width, height: this.columns === 2 ? 430 : 900, hovermode: "x unified",
+        font: { family: style.fontFamily, size: 11, color: text }, margin,
+        width: this.width, height: plot + margin.t + margin.b, hovermode: "x unified",
         hoverlabel: { bgcolor: isDark() ? "#1d2430" : "#ffffff", font: { color: text } },
         dragmode: "zoom", shapes: [], annotations: [] };
-      const count = PANELS.length / this.columns, gapX = this.columns === 2 ? 0.07 : 0, gapY = this.columns === 2 ? 0.17 : 0.09;
-      const wide = (1 - gapX * (this.columns - 1)) / this.columns, high = (1 - gapY * (count - 1)) / count;
-      PANELS.forEach((panel, p) => {
-        const left = (p % this.columns) * (wide + gapX), top = 1 - Math.floor(p / this.columns) * (high + gapY);
-        this._panel(layout, p, { left, right: left + wide, top, bottom: Math.max(0, top - high) }, faint);
+      const gapX = columns > 1 ? 0.07 : 0, gapY = gap / plot;
+      const wide = (1 - gapX * (columns - 1)) / columns, high = (1 - gapY * (count - 1)) / count;
+      this.panels.forEach((panel, p) => {
+        const left = (p % columns) * (wide + gapX), top = 1 - Math.floor(p / columns) * (high + gapY);
+        const box = { left, right: left + wide, top, bottom: Math.max(0, top - high), last: p >= this.panels.length - columns };
+        this._panel(layout, panel, box, faint);
       });
       return layout;
     }
 
-    _panel(layout, p, box, faint) {
-      const axis = p ? String(p + 1) : "", last = p >= PANELS.length - this.columns;
+    _panel(layout, panel, box, faint) {
+      const axis = axisOf(panel), first = axisOf(this.panels[0]);
       layout[`xaxis${axis}`] = { domain: [box.left, box.right], anchor: `y${axis}`, gridcolor: faint, zeroline: false,
-        title: last ? { text: "kimg", standoff: 4 } : undefined, rangemode: "tozero", hoverformat: ".4~f",
-        ...(p ? { matches: "x" } : {}) };
+        title: box.last ? { text: "kimg", standoff: 4 } : undefined, rangemode: "tozero", hoverformat: ".4~f",
+        uirevision: "own", ...(this.zoom ? { range: [...this.zoom], autorange: false } : { autorange: true }),
+        ...(axis !== first ? { matches: `x${first}` } : {}) };
       layout[`yaxis${axis}`] = { domain: [box.bottom, box.top], anchor: `x${axis}`, gridcolor: faint, zerolinecolor: faint,
-        nticks: 6 };
+        nticks: 6, type: panel.scale || "linear" };
       layout[`legend${axis}`] = { x: box.right, y: box.top, xanchor: "right", yanchor: "bottom", orientation: "h",
         bgcolor: "rgba(0,0,0,0)", font: { size: 11 } };
-      layout.annotations.push({ text: `<b>${PANELS[p].title}</b>`, x: box.left, y: box.top, xref: "paper", yref: "paper",
-        xanchor: "left", yanchor: "bottom", yshift: this.columns === 2 ? 0 : 15, showarrow: false, font: { size: 12 } });
+      layout.annotations.push({ text: `<b>${panel.title}</b>`, x: box.left, y: box.top, xref: "paper", yref: "paper",
+        xanchor: "left", yanchor: "bottom", yshift: this.columns > 1 ? 0 : 19, showarrow: false, font: { size: 12 } });
       this._stageMarks(layout, axis);
     }
 

@@ -6,6 +6,7 @@
 //   samples.run(id, {frames, resolution, window});  the last stage's size; window: early stages are shorter in time
 //   samples.list({snapshots, reals});    [{url, clips, frames, resolution}], oldest first
 //   samples.seek(clips);                 the snapshot nearest to that moment
+//   samples.viewed                       clips of the snapshot that is looked at, or null; samples.following: the newest
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
@@ -54,6 +55,15 @@
       const same = snapshots.findIndex((item) => item.clips === before);
       this.#index = this.#following || same < 0 ? snapshots.length - 1 : same;
       this.#render();
+    }
+
+    // Clips of the snapshot that is looked at, or null.
+    get viewed() {
+      return this.#items[this.#index]?.clips ?? null;
+    }
+
+    get following() {
+      return this.#following;
     }
 
     seek(clips) {

@@ -19,14 +19,15 @@
     #timer = 0;
     #round = 0;
     #first = true;
+    #checkpoints = []; // clips after which there is a model, oldest first
 
     constructor(element, parts) {
       this.element = element;
       this.parts = parts;
       this.form = new pvs.TrainForm(parts, { onStarted: (id) => this.#started(id) });
       this.ruler = new pvs.GrowthRuler(parts.ruler, { onSeek: (clips) => this.samples.seek(clips) });
-      this.curves = new pvs.TrainCurves(parts.curves);
-      this.samples = new pvs.Snapshots(parts, { onView: (clips) => this.ruler.viewed(clips) });
+      this.curves = new pvs.TrainCurves(parts.curves, parts["curve-choices"]);
+      this.samples = new pvs.Snapshots(parts, { onView: (clips) => this.#viewed(clips) });
       this.#listen();
     }
 
@@ -36,7 +37,7 @@
       for (const button of parts.watch.querySelectorAll("[data-request]")) {
         button.addEventListener("click", () => this.#request(button.dataset.request));
       }
-      parts.explore.addEventListener("click", () => pvs.openTab("explore", { model: `run:${this.#run}` }));
+      parts.explore.addEventListener("click", () => pvs.openTab("explore", { model: this.#model().id }));
       parts.smoothing.addEventListener("input", () => {
         parts["smoothing-value"].textContent = Number(parts.smoothing.value).toFixed(2);
         this.curves.smooth(Number(parts.smoothing.value));
@@ -154,6 +155,7 @@
         this.#run = id;
         this.#seen = {};
         this.#since = 0;
+        this.#checkpoints = [];
         this.fresh = true;
         write(this.parts.title, id);
       }
@@ -214,7 +216,7 @@
     }
 
     #curvesShown(shown) {
-      this.parts.curves.hidden = !shown;
+      this.parts.curves.hidden = this.parts["curve-choices"].hidden = !shown;
       this.parts["no-curves"].hidden = shown;
     }
 
@@ -247,12 +249,33 @@
       for (const button of parts.watch.querySelectorAll("[data-request]")) {
         button.disabled = !status.can.includes(button.dataset.request);
       }
-      parts.explore.disabled = !status.model;
-      parts.explore.title = status.model ? "" : "There is a model to explore after the first snapshot.";
+      this.#checkpoints = status.checkpoints;
+      this.#exploreButton();
       if (status.plan && typeof status.clips === "number") {
         this.ruler.at({ clips: status.clips, stage: status.stage ?? 0, alpha: status.alpha ?? 0, phase: status.phase });
       } else this.ruler.at(null);
       this.#facts(status);
+    }
+
+    // ---- what Open in Explore opens: the checkpoint of the snapshot on the screen, if it is kept ----------------
+    #viewed(clips) {
+      this.ruler.viewed(clips);
+      this.#exploreButton();
+    }
+
+    #model() {
+      const { viewed, following } = this.samples, kept = this.#checkpoints.includes(viewed);
+      const clips = kept && !following ? viewed : this.#checkpoints.at(-1);
+      return { id: `run:${this.#run}@${String(clips).padStart(9, "0")}`, clips, asked: kept || following };
+    }
+
+    #exploreButton() {
+      const { explore } = this.parts;
+      explore.disabled = !this.#checkpoints.length;
+      if (explore.disabled) return hint(explore, "There is a model to explore after the first snapshot.");
+      const { clips, asked } = this.#model(), at = `${+(clips / 1000).toFixed(1)} kimg`;
+      hint(explore, asked ? `Opens the model of ${at}.` :
+        `The model of this snapshot was not kept: opens the newest, of ${at}.`);
     }
 
     #facts(status) {
@@ -295,6 +318,10 @@
   // ---- small helpers ------------------------------------------------------------------------------------------
   function write(node, text) {
     if (node.textContent !== text) node.textContent = text;
+  }
+
+  function hint(node, text) {
+    if (node.title !== text) node.title = text;
   }
 
   function badge(node, state) {

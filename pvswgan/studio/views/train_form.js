@@ -9,6 +9,21 @@
   if (pvs.TrainForm) return;
   const PAUSE_MS = 120; // after the last key, before the plan is asked for
 
+  const kimg = (clips) => String(clips / 1000);
+  const many = (count) => (count < 1e6 ? `${Math.round(count / 1000)} k` : `${(count / 1e6).toFixed(2)} M`);
+  const COLUMNS = [ // of the plan: heading, and a stage's value
+    ["Stage", (stage, number) => number],
+    ["Frames × pixels", (stage) => pvs.sizeName(stage)],
+    ["Grows", (stage) => stage.grows || "–"],
+    ["From (kimg)", (stage) => kimg(stage.start)],
+    ["Fade", (stage) => kimg(stage.fade)],
+    ["Stable", (stage) => kimg(stage.stable)],
+    ["Batch", (stage) => stage.batch],
+    ["Channels", (stage) => stage.channels],
+    ["Weights G", (stage) => many(stage.parameters.generator)],
+    ["Weights D", (stage) => many(stage.parameters.critic)],
+  ];
+
   pvs.TrainForm = class TrainForm {
     #options = null;
     #inputs = new Map(); // field id -> input or select
@@ -148,19 +163,18 @@
       this.ruler.plan(plan);
       this.parts.command.textContent = command;
       const table = this.parts["plan-table"], head = pvs.node("tr");
-      for (const text of ["Stage", "Frames × pixels", "Grows", "Fade", "Stable", "From (kimg)"]) {
+      for (const [text] of COLUMNS) {
         const cell = pvs.node("th", "", text);
         cell.scope = "col";
         head.append(cell);
       }
       const rows = plan.stages.map((stage, number) => {
-        const row = pvs.node("tr"), size = pvs.sizeName(stage);
-        const words = [number, size, stage.grows || "–", kimg(stage.fade), kimg(stage.stable), kimg(stage.start)];
-        row.append(...words.map((word) => pvs.node("td", "", String(word))));
+        const row = pvs.node("tr");
+        row.append(...COLUMNS.map(([, show]) => pvs.node("td", "", String(show(stage, number)))));
         return row;
       });
       const foot = pvs.node("caption", "", `${plan.stages.length} stages, ${kimg(plan.total)} kimg in all ` +
-        `(${plan.total.toLocaleString("en")} clips shown)`);
+        `(${plan.total.toLocaleString("en")} clips shown). Weights: of generator and critic as far as they have grown.`);
       table.replaceChildren(foot, head, ...rows);
     }
 
@@ -188,8 +202,6 @@
       return option;
     }));
   }
-
-  const kimg = (clips) => String(clips / 1000);
 
   pvs.node = (tag, className = "", text) => {
     const node = document.createElement(tag);
