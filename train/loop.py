@@ -345,7 +345,7 @@ def _crossed(before: int, after: int, every: float) -> bool:
 
 
 class _stop_signals:
-    """Inside, the first Ctrl-C (SIGTERM, closed terminal) stops after the step with a checkpoint, the second at once."""
+    """Inside, the first Ctrl-C (SIGTERM, closed terminal) stops after the step, with a checkpoint; a second at once."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer

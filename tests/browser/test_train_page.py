@@ -120,6 +120,7 @@ def colours(page: Any, columns: int = 4) -> list[list[float]]:
 # ---- start and steer -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_training_from_start_to_resume(page: Any, studio: Studio) -> None:
     studio.at(page)
     part(page, "no-runs").get_by_text("No run yet").wait_for()
@@ -348,6 +349,7 @@ def test_smoothing_is_debiased(page: Any, studio: Studio) -> None:
     assert page.evaluate("() => pvs.smoothed([1, 2, 3], 0)") == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_while_nobody_looks(page: Any, studio: Studio) -> None:
     run = studio.run(clips=2_000)
     studio.at(page)
@@ -371,6 +373,7 @@ def test_nothing_is_asked_while_nobody_looks(page: Any, studio: Studio) -> None:
     assert asked == []
 
 
+@pytest.mark.slow
 def test_nothing_flickers(page: Any, studio: Studio) -> None:
     studio.run(clips=9_000)
     studio.at(page)

@@ -145,17 +145,17 @@ class FakeRun:
             "score_fake": 0.6 + bump / 2 + 0.1 * noise[4],
             "distance": 1.2 + bump / 2 + 0.1 * noise[5],
             "gradient_penalty": abs(0.1 + 0.03 * noise[6] + bump / 6),
-            "slope_penalty": 0.02 + abs(noise[7]) / 90,
             "grad_norm_G": abs(1 + 0.3 * noise[0]),
             "grad_norm_D": abs(3 + noise[1] + bump),
             "lr": 0.001,
             "batch": 16,
             "memory_mb": 400 + 4 * k,
-        } | (self._slices(k) if self.settings["loss"]["name"] == "swgan" else {})
+        } | (self._slices(k, noise[7]) if self.settings["loss"]["name"] == "swgan" else {})
 
-    def _slices(self, k: float) -> dict[str, float]:
-        mean = 1 + 1.5 * (1 - math.exp(-k / 20))
-        return {"slice_scale_min": 2 - mean / 2, "slice_scale_mean": mean, "slice_scale_max": mean**1.6}
+    def _slices(self, k: float, noise: float) -> dict[str, float]:
+        mean = 1.2 + 1.5 * (1 - math.exp(-k / 20))
+        scales = {"slice_scale_min": mean / 2, "slice_scale_mean": mean, "slice_scale_max": mean**1.6}
+        return scales | {"slope_penalty": 0.02 + abs(noise) / 90}
 
     def _write_sheet(self, name: str, frames: int, resolution: int, noise: float) -> None:
         clips = np.stack([draw(i, frames, resolution) for i in range(CLIPS)])

@@ -249,7 +249,7 @@
       for (const button of parts.watch.querySelectorAll("[data-request]")) {
         button.disabled = !status.can.includes(button.dataset.request);
       }
-      this.#checkpoints = status.checkpoints;
+      this.#checkpoints = status.checkpoints ?? [];
       this.#exploreButton();
       if (status.plan && typeof status.clips === "number") {
         this.ruler.at({ clips: status.clips, stage: status.stage ?? 0, alpha: status.alpha ?? 0, phase: status.phase });
