@@ -181,6 +181,7 @@ def test_export_is_the_clip_on_the_screen(
     assert np.abs(small - wanted).mean() < 14
 
 
+@pytest.mark.slow
 def test_an_empty_studio_says_what_to_do_and_finds_the_first_model(page: Any, tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
     with studio_at(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
@@ -194,6 +195,7 @@ def test_an_empty_studio_says_what_to_do_and_finds_the_first_model(page: Any, tm
         page.goto(url)  # leaves no request open when the studio goes
 
 
+@pytest.mark.slow
 def test_refresh_offers_a_new_checkpoint_and_keeps_what_is_shown(page: Any, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "a" / "checkpoints"
     write_model(folder / "000001000-network.safetensors", clips=1000)
@@ -209,6 +211,7 @@ def test_refresh_offers_a_new_checkpoint_and_keeps_what_is_shown(page: Any, tmp_
         page.get_by_role("alert").filter(has_text="There is no model").wait_for()
 
 
+@pytest.mark.slow
 def test_names_are_text_and_a_broken_file_is_a_sentence(page: Any, tmp_path: Path) -> None:
     evil = "<img src=x onerror=alert(1)> ${1+1} {{x}}"
     write_model(tmp_path / "runs" / evil / "checkpoints" / "000001000-network.safetensors")
@@ -265,6 +268,7 @@ def test_several_tabs_each_get_their_own_answer(browser: Any, studio: str, libra
     context.close()
 
 
+@pytest.mark.slow
 def test_a_studio_that_is_gone_is_said_and_scrubbing_goes_on(page: Any, library: dict[str, Path]) -> None:
     with studio_at(**library) as url:
         enter(page, url)
@@ -274,6 +278,7 @@ def test_a_studio_that_is_gone_is_said_and_scrubbing_goes_on(page: Any, library:
     assert page.locator("[data-ref=counter]").inner_text() == "5 / 8"
 
 
+@pytest.mark.slow
 def test_with_a_login_the_page_opens_after_it(page: Any, library: dict[str, Path]) -> None:
     with studio_at(**library, auth=("anna", "secret")) as url:
         page.goto(url)

@@ -174,7 +174,8 @@
         return row;
       });
       const foot = pvs.node("caption", "", `${plan.stages.length} stages, ${kimg(plan.total)} kimg in all ` +
-        `(${plan.total.toLocaleString("en")} clips shown). Weights: of generator and critic as far as they have grown.`);
+        `(${plan.total.toLocaleString("en")} clips shown).`);
+      foot.append(pvs.node("span", "pt-wide", " Weights: of generator and critic as far as they have grown."));
       table.replaceChildren(foot, head, ...rows);
     }
 
