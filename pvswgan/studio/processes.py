@@ -163,7 +163,9 @@ def _launch(arguments: list[str], folder: Path) -> None:
 def _environment() -> dict[str, str]:
     """This environment with one thread fewer than processors, so that the page stays quick meanwhile."""
     threads = max(1, (os.cpu_count() or 2) - 1)
-    return {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONUNBUFFERED": "1"}
+    environment.pop("OMP_WAIT_POLICY", None)          # app.py's choice for one clip; a training is faster without
+    return environment
 
 
 def _lower_priority(pid: int) -> None:
