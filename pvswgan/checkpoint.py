@@ -41,6 +41,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], info: Mapping[
             save_file(data, aside, metadata={"format": FORMAT, "info": json.dumps(dict(info))})
         except SafetensorError as error:                      # safetensors hides an OSError in one of its own
             raise OSError(f"could not write {path}: {error}") from error
+        aside.chmod(0o644)                                    # safetensors makes files for their owner alone
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)

@@ -86,19 +86,19 @@ def _train(settings: Config | None, folder: Path, resume: bool) -> None:
     began = time.monotonic()
     try:
         with bar:
-            trainer = start_or_resume(settings, folder, resume, say=bar.console.print, progress=progress)
+            trainer = start_or_resume(settings, folder, resume, say=_say, progress=progress)
             if settings is not None and not console.is_terminal:
-                console.print(f"statistics in {folder / 'stats.jsonl'}")
+                _say(f"statistics in {folder / 'stats.jsonl'}")
             trainer.run()
     except Stopped as stop:
-        console.print(f"{stop}; go on with: python -m train --resume --run-dir {folder}")
+        _say(f"{stop}; go on with: python -m train --resume --run-dir {folder}")
     except NotFinite as error:
         _exit(str(error), 1)
     except KeyboardInterrupt:
         _exit("stopped at once; the last checkpoint is from before", 130)
     except OSError as error:
         _exit(f"cannot write to {folder}: {error}", 1)
-    console.print(f"{folder}: {duration(time.monotonic() - began)}")
+    _say(f"{folder}: {duration(time.monotonic() - began)}")
 
 
 def _dry_run(settings: Config) -> None:
@@ -123,6 +123,10 @@ def _dry_run(settings: Config) -> None:
         console.print("~ too slow to time here: scaled by arithmetic from the stage before")
     console.print(f"{engine.plan.total / 1000:g} kimg on {device} with {settings.precision}: about "
                   f"{duration(remaining(engine.plan, 0, per_clip))}")
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True)                       # paths and commands in one piece, to be copied
 
 
 def _exit(text: str, code: int) -> None:
