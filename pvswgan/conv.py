@@ -130,9 +130,9 @@ class _InputGrad(Function):
     def forward(ctx: Any, gy: Tensor, w: Tensor, geometry: Geometry, x_shape: torch.Size) -> Tensor:
         ctx.save_for_backward(gy, w)
         ctx.geometry = geometry
-        like = torch.empty(x_shape, dtype=gy.dtype, device="meta")
+        # What the stride left over: rows at the far end that no output saw.
         extra = [n - ((g - 1) * s - 2 * p + k) for n, g, s, p, k in
-                 zip(like.shape[2:], gy.shape[2:], geometry.stride, geometry.padding, w.shape[2:], strict=True)]
+                 zip(x_shape[2:], gy.shape[2:], geometry.stride, geometry.padding, w.shape[2:], strict=True)]
         return torch.ops.aten.convolution(gy, w, None, geometry.stride, geometry.padding, (1, 1, 1), True, extra, 1)
 
     @staticmethod

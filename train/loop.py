@@ -19,8 +19,8 @@ from pvswgan.data.sampler import Sampler
 from pvswgan.data.sources import open_store
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
-from train.config import Config, dump
-from train.cost import duration, flops
+from train.config import Config, dump, load
+from train.cost import flops
 from train.engine import Engine, NotFinite, choose_device
 from train.precision import choose_precision
 from train.run import RunError, RunFolder, RunWriter, write_text
@@ -55,6 +55,7 @@ class Trainer:
             self._build(config, resume)
         except BaseException as error:
             self._fail(error)
+            self.writer.close()
             raise
 
     def _build(self, config: Config, resume: bool) -> None:
@@ -325,15 +326,12 @@ def memory_mb(device: torch.device) -> float:
 
 def start_or_resume(config: Config | None, run_dir: Path, resume: bool, **kwargs: Any) -> Trainer:
     """A new training, or one that goes on from its folder with the configuration found there."""
-    folder = RunFolder(run_dir)
     if resume:
         if not (run_dir / "config.yaml").is_file():
             raise RunError(f"{run_dir} is no run folder to resume (it has no config.yaml)")
-        from train.config import load
-
         return Trainer(load(run_dir / "config.yaml"), run_dir, resume=True, **kwargs)
     if (run_dir / "config.yaml").exists():
-        state = folder.state()
+        state = RunFolder(run_dir).state()
         raise RunError(f"{run_dir} already holds a run ({state}); add --resume to go on with it, or choose another "
                        "--run-dir")
     assert config is not None
@@ -367,6 +365,3 @@ class _stop_signals:
             raise KeyboardInterrupt
         self.trainer._stop = True
         self.trainer._log("stopping after this step, with a checkpoint (once more to stop at once)")
-
-
-__all__ = ["Stopped", "Trainer", "duration", "start_or_resume", "training_checkpoints"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,9 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.routing import Mount
 
-from pvswgan.studio import explore
+from pvswgan.studio import explore, train
 from pvswgan.studio.models import Models
-from pvswgan.studio.views import VIEWS, css, static_files
+from pvswgan.studio.views import css, static_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -118,7 +117,6 @@ def create_app(settings: Settings) -> FastAPI:
         mcp_server=False,
         theme=theme(),
         css=css(),
-        favicon_path=str(VIEWS / "favicon.png") if (VIEWS / "favicon.png").exists() else None,
     )
     # Gradio was mounted last, at "/": its app holds the tokens that the guard asks for.
     studio.gradio = next(route.app for route in reversed(app.routes) if isinstance(route, Mount))
@@ -127,12 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _pages() -> list[tuple[str, Any]]:
     """(title, module) of each tab, in order; a module has build(studio) and routes(app, studio, guard)."""
-    pages: list[tuple[str, Any]] = [("Explore", explore)]
-    if importlib.util.find_spec("pvswgan.studio.train") is not None:
-        from pvswgan.studio import train
-
-        pages.append(("Train", train))
-    return pages
+    return [("Explore", explore), ("Train", train)]
 
 
 def build_page(studio: Studio, pages: list[tuple[str, Any]]) -> gr.Blocks:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
 from pvswgan.studio import processes, train_form, train_watch
-from pvswgan.studio.server import Studio
 from pvswgan.studio.views import view
+
+if TYPE_CHECKING:
+    from pvswgan.studio.server import Studio
 
 SCRIPTS = ("ruler.js", "curves.js", "snapshots.js", "train_form.js")
 

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Response
@@ -19,8 +19,10 @@ from pydantic import BaseModel
 from pvswgan.checkpoint import network_checkpoints
 from pvswgan.growth import GrowthPlan, make_plan
 from pvswgan.studio import processes
-from pvswgan.studio.server import Studio
 from train.run import ACTIVE, REQUESTS, RunFolder, Sample, list_runs
+
+if TYPE_CHECKING:
+    from pvswgan.studio.server import Studio
 
 MOST_LOG_LINES = 2000
 PLOTTED = (
