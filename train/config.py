@@ -21,6 +21,7 @@ Kimg = Annotated[Real, Field(ge=0, le=1e6)]
 Batch = Annotated[Whole, Field(ge=1, le=4096)]
 Rate = Annotated[Real, Field(gt=0, le=1)]
 Decay = Annotated[Real, Field(ge=0, lt=1)]
+Stride = Annotated[Whole, Field(ge=1, le=64)]
 
 
 class ConfigError(ValueError):
@@ -32,15 +33,32 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    source: Literal["auto", "toyfaces", "strips", "videos"] = Field(
+    source: Literal["auto", "toyfaces", "shapes", "videos", "ucf101", "strips", "frames", "array"] = Field(
         "auto", description="what the clips are; auto: from the folder's layout")
     path: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="folder of clips; relative to where the command runs")
     mirror: bool = Field(True, description="show half of the clips mirrored left to right")
     time: Literal["average", "subsample", "window"] = Field(
         "average", description="how a stage with fewer frames sees a clip")
-    stride: Whole = Field(1, ge=1, le=64, description="source frames from one frame of a clip to the next")
-    clips: Whole = Field(2000, ge=1, description="how many toyfaces to draw; other sources use all they have")
+    reverse: bool = Field(False, description="show half of the clips backwards")
+    offset: bool = Field(True, description="begin at a random frame of a clip; no: always at its first")
+    stride: Stride | Annotated[list[Stride], Field(min_length=1, max_length=8)] = Field(
+        1, description="source frames from one frame of a clip to the next; a list: one is drawn for each clip")
+    fps: Annotated[Real, Field(gt=0, le=1000)] | None = Field(
+        None, description="frames a second that videos are brought to; null: each file's own")
+    split: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="use the clips of this split only, such as train; null: all")
+    fold: Whole = Field(1, ge=1, le=3, description="which of UCF-101's three train and test lists")
+    compact: bool = Field(False, description="keep the two greatest resolutions as video: a tenth of the disk")
+    clips: Whole = Field(2000, ge=1, description="how many toyfaces or shapes to draw; other sources use all they have")
+
+    def strides(self) -> list[int]:
+        """All strides, least first."""
+        return sorted(self.stride) if isinstance(self.stride, list) else [self.stride]
+
+    def drawn(self) -> bool:
+        """Whether the program draws the clips itself."""
+        return self.source in ("toyfaces", "shapes")
 
 
 class Growth(Section):
@@ -284,8 +302,9 @@ def _check_together(config: Config, origin: str) -> None:
         wrong += _short_phases(config)
     if len(set(config.train.augment)) < len(config.train.augment):
         wrong.append(f"train.augment is {config.train.augment}: allowed: each once")
-    if config.data.path is None and config.data.source not in ("toyfaces",):
-        wrong.append(f"data.path is missing: source {config.data.source!r} wants a folder (source toyfaces needs none)")
+    if config.data.path is None and not config.data.drawn():
+        wrong.append(f"data.path is missing: source {config.data.source!r} wants a folder "
+                     f"(the sources toyfaces and shapes need none)")
     if wrong:
         raise ConfigError("\n".join(f"{origin}: {w}" for w in wrong))
 

@@ -15,12 +15,13 @@ import torch
 
 from pvswgan import video
 from pvswgan.checkpoint import CheckpointError, network_checkpoints, read_tensors, save_network, save_tensors
+from pvswgan.data.build import Told
 from pvswgan.data.sampler import Sampler
 from pvswgan.data.sources import open_store
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
 from train.config import Config, dump, load
-from train.cost import flops
+from train.cost import duration, flops
 from train.engine import Engine, NotFinite, choose_device
 from train.precision import choose_precision
 from train.run import RunError, RunFolder, RunWriter, write_text
@@ -66,8 +67,9 @@ class Trainer:
         self.plan = config.plan()
         self.store = self._open_store()
         data = config.data
-        self.sampler = Sampler(self.store, frames=self.plan.stages[-1].frames, stride=data.stride, time=data.time,
-                               mirror=data.mirror, seed=config.seed)
+        self.sampler = Sampler(self.store, frames=self.plan.stages[-1].frames, stride=data.strides(), time=data.time,
+                               mirror=data.mirror, offset=data.offset, reverse=data.reverse, split=data.split,
+                               seed=config.seed)
         self.engine = Engine(config, self.device, precision)
         self.work = flops(config, self.plan)
         self.seconds = 0.0
@@ -85,16 +87,18 @@ class Trainer:
                       f"{self.plan.table()}")
 
     def _open_store(self) -> ClipStore:
-        def told(done: int, total: int, what: str) -> None:
-            self.writer.write_status(message=f"preparing the clips: {done} of {total} ({what})")
+        def told(now: Told) -> None:
+            left = "" if now.eta_s is None else f", {duration(now.eta_s)} left"
+            self.writer.write_status(message=f"preparing the clips: {now.done} of {now.total}{left} ({now.item})")
             self._progress()
             if self.writer.asked("stop"):
                 raise Stopped("stopped while the clips were prepared")
 
         data, last = self.config.data, self.plan.stages[-1]
         return open_store(data.source, data.path, max(r for _, r in self.plan.sizes),
-                          frames=(last.frames - 1) * data.stride + 1,
-                          clips=data.clips if data.source == "toyfaces" else None, progress=told)
+                          frames=(last.frames - 1) * data.strides()[0] + 1, split=data.split, fps=data.fps,
+                          fold=data.fold, compact=data.compact, clips=data.clips if data.drawn() else None,
+                          progress=told)
 
     def _resume(self) -> None:
         found = training_checkpoints(self.path)

@@ -2,61 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from pvswgan.data.store import ClipStore, DataError
+from pvswgan.data.format import DataError
+from pvswgan.data.store import ClipStore
+
+Array = np.ndarray[Any, Any]
+
+
+class Draw(NamedTuple):
+    """What a batch is read from, each (n,): clip, first frame of its window, frames from one to the next, mirrored left
+    to right, run backwards."""
+
+    clip: Array
+    start: Array
+    stride: Array
+    mirror: Array
+    reverse: Array
 
 
 class Sampler:
-    """Batches of training clips from a store. Each clip comes once an epoch, in a new order each time, cut at a random
-    window of `frames` frames (`stride` apart) and mirrored by a fair coin where `mirror` says so.
+    """Batches of training clips from a store. Each clip comes once an epoch, in a new order each time.
+
+    frames   frames of a clip's window;  time: how a stage with fewer sees them (ClipStore.read)
+    stride   frames of the source from one frame to the next; of several, one is drawn for each clip, of those that fit
+    offset   the window begins at a random frame; False: at the clip's first
+    mirror   half of the clips, by a fair coin, are turned left to right;  reverse: half run backwards
+    split    clips of this split only; None: all
+    rank     of `world` processes that train together: a position counts the clips of all, and no two read the same
+    Raises DataError where no clip is long enough.
 
     The next batch is read in a thread while this one is in use; what it holds does not depend on that.
     """
 
-    def __init__(self, store: ClipStore, *, frames: int, stride: int = 1, time: str = "average", mirror: bool = True,
-                 seed: int = 0) -> None:
-        self.store, self.frames, self.stride, self.time = store, frames, stride, time
-        self.mirror, self.seed = mirror, seed
-        self.usable = np.asarray(store.usable(frames, stride))
+    def __init__(self, store: ClipStore, *, frames: int, stride: int | Sequence[int] = 1, time: str = "average",
+                 mirror: bool = True, offset: bool = True, reverse: bool = False, split: str | None = None,
+                 seed: int = 0, rank: int = 0, world: int = 1) -> None:
+        if not 0 <= rank < world:
+            raise ValueError(f"rank is {rank} of {world}; allowed: 0 to {world - 1}")
+        self.store, self.frames, self.time = store, frames, time
+        self.mirror, self.offset, self.reverse, self.seed = mirror, offset, reverse, seed
+        self.rank, self.world = rank, world
+        self.strides = np.sort(np.atleast_1d(stride))
+        least = int(self.strides[0])
+        self.usable = store.usable(frames, least, split)
         if not len(self.usable):
             longest = int(np.max(store.lengths))
-            raise DataError(f"no clip is long enough: {frames} frames, {stride} apart, need "
-                            f"{(frames - 1) * stride + 1} frames; the longest clip has {longest}")
+            of = "" if split is None else f" of the split {split!r}"
+            raise DataError(f"no clip{of} is long enough: {frames} frames, {least} apart, need "
+                            f"{(frames - 1) * least + 1} frames; the longest clip has {longest}")
         self._pool = ThreadPoolExecutor(1, "clips")
-        self._next: tuple[tuple, Future[Tensor]] | None = None
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+        self._next: tuple[tuple[Any, ...], Future[Tensor]] | None = None
+        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)  # two: a batch may end in the next
 
     def batch(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
-        """Clips position .. position+n-1 at size (T, R): float32 (n, 3, T, R, R) in [-1, 1]."""
+        """This rank's n of the clips position .. position + n * world - 1, at size (T, R): float32 (n, 3, T, R, R) in
+        [-1, 1]."""
         key = (position, n, size)
         waiting, self._next = self._next, None
         ready = waiting[1].result() if waiting and waiting[0] == key else self.read(*key)
-        following = (position + n, n, size)
+        following = (position + n * self.world, n, size)
         self._next = (following, self._pool.submit(self.read, *following))
         return ready
 
     def read(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
         """As `batch`, at once and without reading ahead."""
-        index, start, mirror = self.draw(position, n)
-        return self.store.read(index, start, self.frames, self.stride, size, self.time, mirror)
+        clip, start, stride, mirror, reverse = self.draw(position, n)
+        return self.store.read(clip, start, self.frames, stride, size, self.time, mirror, reverse)
 
-    def draw(self, position: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(clip, first frame, mirrored) of positions position .. position+n-1."""
-        index = np.array([self._clip(p) for p in range(position, position + n)])
-        coins = np.stack([np.random.default_rng([self.seed, 1, p]).random(2) for p in range(position, position + n)])
-        room = np.asarray(self.store.lengths)[index] - (self.frames - 1) * self.stride
-        return index, (coins[:, 0] * room).astype(np.int64), (coins[:, 1] < 0.5) & self.mirror
+    def draw(self, position: int, n: int) -> Draw:
+        """What this rank reads of the clips position .. position + n * world - 1."""
+        epoch, place = np.divmod(position + self.rank * n + np.arange(n), len(self.usable))
+        first = self._epoch(int(epoch[0]))
+        if epoch[0] == epoch[-1]:
+            return Draw(*(column[place] for column in first))
+        tables = {int(e): self._epoch(int(e)) for e in np.unique(epoch)}
+        rows = [[column[p] for column in tables[int(e)]] for e, p in zip(epoch, place, strict=True)]
+        return Draw(*(np.array(column) for column in zip(*rows, strict=True)))
 
-    def _clip(self, position: int) -> int:
-        epoch, place = divmod(position, len(self.usable))
-        order = self._order                       # one look: the reading thread may replace it at any time
-        if order[0] != epoch:
-            order = self._order = (epoch, np.random.default_rng([self.seed, 0, epoch]).permutation(self.usable))
-        return int(order[1][place])
+    def _draw_epoch(self, epoch: int) -> Draw:
+        """All that an epoch draws, in its order. Each kind has a generator of its own: one more changes no other."""
+        order, offset, mirror, stride, reverse = (np.random.default_rng([self.seed, kind, epoch]) for kind in range(5))
+        clips = order.permutation(self.usable)
+        many, lengths = len(clips), self.store.lengths[clips]
+        fitting = ((self.frames - 1) * self.strides[None, :] + 1 <= lengths[:, None]).sum(1)
+        strides = self.strides[(stride.random(many) * fitting).astype(np.int64)]
+        room = lengths - (self.frames - 1) * strides  # places where a window can begin
+        starts = (offset.random(many) * room).astype(np.int64) * self.offset
+        return Draw(clips, starts, strides, (mirror.random(many) < 0.5) & self.mirror,
+                    (reverse.random(many) < 0.5) & self.reverse)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

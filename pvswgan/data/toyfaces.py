@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import accumulate
 from typing import Any, NamedTuple, SupportsIndex
@@ -26,9 +27,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pvswgan.data.face.paint import paint
+from pvswgan.data.pieces import Piece
 
 RESOLUTIONS = (8, 512)  # smallest and greatest that draw() takes; made to be looked at between 32 and 256
 MAX_FRAMES = 4096
+FPS = 16.0
+CLASSES = ("all",)
 
 HAIR_STYLES = ("bald", "buzz", "swept", "bob", "long", "afro", "bun", "spiky")
 HAIR_COLOURS = ("black", "brown", "chestnut", "copper", "blond", "silver", "pink", "blue")
@@ -157,7 +161,7 @@ def factors(index: SupportsIndex, seed: SupportsIndex = 0) -> Factors:
 
     Raises ValueError when either is not.
     """
-    words = [_whole("seed", seed, 0, None), _whole("index", index, 0, None)]
+    words = [whole("seed", seed, 0, None), whole("index", index, 0, None)]
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
     names = [field.name for field in fields(Factors)]
     # one number a factor, in the order of the fields: a factor added at the end changes none before it
@@ -204,7 +208,7 @@ def render(
 
     Raises ValueError when resolution or frames is not a whole number in its range.
     """
-    size, length = _whole("resolution", resolution, *RESOLUTIONS), _whole("frames", frames, 1, MAX_FRAMES)
+    size, length = whole("resolution", resolution, *RESOLUTIONS), whole("frames", frames, 1, MAX_FRAMES)
     return paint(who, motion(who, np.arange(length)), size)
 
 
@@ -219,7 +223,14 @@ def draw(
     return render(factors(index, seed), resolution, frames)
 
 
-def _whole(name: str, value: Any, low: int, high: int | None) -> int:
+def clips(first: int, last: int, *, seed: int, resolution: int, frames: int) -> Iterator[Piece]:
+    """Clips first .. last - 1 of the set `seed` for a store, each with its factors."""
+    for index in range(first, last):
+        known = {name: float(value) for name, value in factors(index, seed).as_dict().items()}
+        yield Piece(draw(index, seed, resolution, frames), 0, frames, FPS, known)
+
+
+def whole(name: str, value: Any, low: int, high: int | None) -> int:
     """The value as an int, or a ValueError that says what it should have been."""
     allowed = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
     try:

@@ -1,122 +1,321 @@
-"""Building a clip store: one clip in memory at a time, and never half a store in its place."""
+"""Building a clip store: never half a store in its place, and a killed build goes on where it was."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import json
 import os
-import secrets
 import shutil
-import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
-import psutil
 
-from pvswgan.data.store import (
+from pvswgan.data.format import (
     COLUMNS,
+    RAW,
     VERSION,
     Array,
-    ClipStore,
     DataError,
+    Shards,
+    compact_sizes,
+    dump_meta,
     file_name,
+    foreign_files,
     pyramid,
     pyramid_sizes,
 )
+from pvswgan.data.store import ClipStore
 
 _FRAMES_AT_ONCE = 16  # frames whose pyramid is made together: bounds the memory that a clip's floats take
+_SYNC_S = 2.0  # so much work a power cut may take
+_POLL_S = 0.2
+
+Blobs = Iterable[tuple[int, bytes | memoryview]]  # (resolution, bytes that go to the end of its file)
+
+
+def encode(clip: Array, compact: bool) -> tuple[dict[int, list[int]], Blobs]:
+    """A clip uint8 (T, R, R, 3) as what the store keeps of it.
+
+    Returns the bytes of each chunk of video at each compact resolution (none in a raw store), which are complete once
+    the blobs have been taken: they come one after another, so that a long clip's floats never lie there together.
+    """
+    sizes = compact_sizes(clip.shape[1]) if compact else []
+    chunks: dict[int, list[int]] = {}
+
+    def blobs() -> Blobs:
+        held: dict[int, list[Array]] = {size: [] for size in sizes}
+        for first in range(0, len(clip), _FRAMES_AT_ONCE):
+            for small in pyramid(clip[first : first + _FRAMES_AT_ONCE]):
+                if small.shape[1] in held:
+                    held[small.shape[1]].append(small)
+                else:
+                    yield small.shape[1], np.ascontiguousarray(small).data.cast("B")
+        for size, parts in held.items():
+            from pvswgan.data import codec
+
+            coded = codec.encode(np.concatenate(parts))
+            chunks[size] = [len(chunk) for chunk in coded]
+            yield from ((size, chunk) for chunk in coded)
+
+    return chunks, blobs()
 
 
 class StoreWriter:
-    """Builds a store, one clip in memory at a time; a context manager.
+    """Builds a store in a folder beside its place, `.NAME.building`, renamed at `commit`; a context manager.
 
         with StoreWriter(folder, 64, classes=["nod", "wave"]) as writer:
             writer.add(clip, source="wave/0.mp4", label=1)
             store = writer.commit()
 
-    It writes to a temporary folder beside `folder` and renames that at `commit`. Leaving the block without
-    a commit, by an error or Ctrl-C, removes it; what a killed process left is removed by the next writer.
-    A full disk raises DataError.
+    Leaving the block without a commit, by an error or Ctrl-C, removes what was written. With a `key`, which names all
+    that the store is made from, it stays, and the next writer with the same key goes on: `items` of the source files
+    (each ended by `item_done`) are in already. One writer a place: a second one waits (calling `waiting`, which may
+    raise), or without `waiting` raises DataError. A full disk raises DataError.
     """
 
-    def __init__(self, folder: str | Path, resolution: int, classes: Sequence[str] = ("all",)) -> None:
+    def __init__(self, folder: str | Path, resolution: int, classes: Sequence[str] = ("all",), *,
+                 compact: bool = False, key: str | None = None, waiting: Callable[[], None] | None = None) -> None:
         self.folder = Path(folder)
+        self.resolution, self.compact = resolution, compact
         self.resolutions = pyramid_sizes(resolution)
         self.classes = list(classes)
-        self.skipped: list[dict[str, str]] = []
-        self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-        self._files: dict[int, BinaryIO] = {}
+        self.temporary = self.folder.parent / f".{self.folder.name}.building"
+        self._key, self._waiting = key, waiting
         self._committed = False
-        self._temporary = _temporary_name(self.folder)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.items = 0
+        self.skipped: list[dict[str, Any]] = []
+        self.prints: list[int] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self._chunks: dict[int, list[list[int]]] = {size: [] for size in self._video()}
+        self._factors: tuple[list[str], list[list[float]]] = ([], [])
+        self._shards = Shards(self.resolution)
+        self._closed: dict[str, dict[str, Any]] = {}  # {"bytes", "sha256"} of files that are full
+        self._open: dict[int, _Growing] = {}  # of the shard that grows
+        self._item: list[dict[str, Any]] = []  # clips of the item that is being added
+        self._item_skipped: list[dict[str, Any]] = []
+        self._unsynced: list[dict[str, Any]] = []
+        self._synced = time.monotonic()
+
+    def _video(self) -> list[int]:
+        return compact_sizes(self.resolution) if self.compact else []
 
     def __enter__(self) -> StoreWriter:
         try:
-            self._open()
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            refuse_foreign(self.folder)  # now, not after an hour of decoding
+            self._lock = self._take_lock()
         except OSError as error:
-            self._abandon()
             raise DataError(f"no store can be made in {self.folder.parent}: {error.strerror}") from error
+        try:
+            self._begin()
         except BaseException:
-            self._abandon()
+            self.__exit__(None, None, None)
             raise
         return self
-
-    def _open(self) -> None:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(self.folder.parent)
-        _refuse_foreign(self.folder)  # now, not after an hour of decoding
-        self._temporary.mkdir()
-        for size in self.resolutions:
-            self._files[size] = open(self._temporary / file_name(size), "wb")  # noqa: SIM115
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._committed:
-            self._abandon()
+            with suppress(OSError, DataError):
+                self._sync()
+            for growing in self._open.values():
+                with suppress(OSError):  # closing flushes, which fails again on a full disk
+                    growing.file.close()
+            if self._key is None or not self.items:
+                shutil.rmtree(self.temporary, ignore_errors=True)
+        os.close(self._lock)
 
     def __len__(self) -> int:
         return len(self._columns["lengths"])
 
-    def add(self, clip: Array, source: str, label: int = 0, start: int = 0, fps: float = 25.0) -> None:
+    # ---- what was there before --------------------------------------------------------------------------------
+
+    def existing(self) -> ClipStore | None:
+        """The finished store in this place, where there is one (another process may have built it meanwhile)."""
+        try:
+            return ClipStore.open(self.folder)
+        except DataError:
+            return None
+
+    def _take_lock(self) -> int:
+        """Descriptor of the lock in the temporary folder, which is made for it. It goes when the process dies."""
+        while True:
+            self.temporary.mkdir(exist_ok=True)
+            file = self.temporary / "lock"
+            try:
+                descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+            except FileNotFoundError:  # the folder was renamed or removed just now
+                continue
+            kept = False
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with suppress(FileNotFoundError):  # else that lock was another's, and went with its folder
+                    kept = os.stat(file).st_ino == os.fstat(descriptor).st_ino
+                if kept:
+                    return descriptor
+            except BlockingIOError:
+                if self._waiting is None:
+                    raise DataError(f"the store {self.folder} is being built by another process") from None
+                self._waiting()
+                time.sleep(_POLL_S)
+            finally:
+                if not kept:
+                    os.close(descriptor)
+
+    def _begin(self) -> None:
+        """Take up what an earlier writer left, or begin."""
+        journal = self.temporary / "journal.jsonl"
+        header = {"version": VERSION, "key": self._key}
+        lines = _read_lines(journal)
+        if self._key is None or not lines or lines[0] != header or not self._replay(lines[1:]):
+            self._clear()
+            for entry in self.temporary.iterdir():
+                if entry.name != "lock":
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            lines = [header]
+        # Written anew: the last line of a killed process may be half a line.
+        journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="ascii")
+
+    def _replay(self, lines: list[dict[str, Any]]) -> bool:
+        """Take the journal's clips as added; False where the files do not hold them."""
+        try:
+            for line in lines:
+                self._closed |= line.get("closed", {})
+                if "clips" in line:
+                    for clip in line["clips"]:
+                        self._record(clip)
+                    self.skipped += line["skipped"]
+                    self.items += 1
+        except (KeyError, TypeError, ValueError):
+            return False
+        totals = self._totals()
+        for name, wanted in totals.items():
+            if (self.temporary / name).stat().st_size < wanted if (self.temporary / name).exists() else True:
+                return False
+        for entry in self.temporary.glob("shard-*"):
+            if entry.name not in totals:
+                entry.unlink()  # begun after the last line
+        if self._shards.clips:
+            last = len(self._shards.clips) - 1
+            for size in self.resolutions:
+                name = self._name(last, size)
+                self._open[size] = _Growing(self.temporary / name, totals[name])
+        return all(name in self._closed or name in self._last_names() for name in totals)
+
+    def _totals(self) -> dict[str, int]:
+        """Bytes that each file must have by the columns."""
+        totals: dict[str, int] = {}
+        clip = 0
+        for shard, count in enumerate(self._shards.clips):
+            frames = sum(self._columns["lengths"][clip : clip + count])
+            for size in self.resolutions:
+                rows = self._chunks.get(size)
+                video = sum(map(sum, rows[clip : clip + count])) if rows is not None else 0
+                totals[self._name(shard, size)] = frames * size * size * 3 if rows is None else video
+            clip += count
+        return totals
+
+    def _last_names(self) -> set[str]:
+        return {growing.path.name for growing in self._open.values()}
+
+    def _name(self, shard: int, size: int) -> str:
+        return file_name(shard, size, _suffix() if size in self._chunks else RAW)
+
+    # ---- adding -----------------------------------------------------------------------------------------------
+
+    def add(self, clip: Array, source: str, label: int = 0, start: int = 0, fps: float = 25.0, *,
+            stop: int | None = None, split: str = "", factors: Mapping[str, float] | None = None) -> None:
         """Append uint8 (T, R, R, 3), T at least 1, R the store's resolution, and where it is from.
 
         Raises ValueError for another shape, type or label, DataError when the disk is full.
         """
-        resolution = self.resolutions[0]
-        square = (resolution, resolution, 3)
-        if clip.ndim != 4 or clip.shape[1:] != square or not len(clip) or clip.dtype != np.uint8:
-            allowed = f"allowed: uint8 (T, {resolution}, {resolution}, 3)"
-            raise ValueError(f"clip of {source} is {clip.dtype} {clip.shape}; {allowed}")
+        check_clip(clip, self.resolution, source)
         if not 0 <= label < len(self.classes):
             raise ValueError(f"label of {source} is {label}; allowed: 0 to {len(self.classes) - 1}")
+        chunks, blobs = encode(clip, self.compact)
+        stop = start + len(clip) if stop is None else stop
+        values = (len(clip), label, source, start, stop, fps, split)
+        record = dict(zip(COLUMNS, values, strict=True)) | {"factors": dict(factors or {}), "chunks": chunks}
+        self.append(record, blobs)
+
+    def append(self, record: dict[str, Any], blobs: Blobs) -> None:
+        """Append a clip that is encoded already: its columns, factors, chunks (filled once the blobs are taken) and,
+        where look-alikes matter, its "print"."""
         try:
-            for first in range(0, len(clip), _FRAMES_AT_ONCE):
-                for small in pyramid(clip[first : first + _FRAMES_AT_ONCE]):
-                    self._files[small.shape[1]].write(np.ascontiguousarray(small).data)
+            shard = self._shards.place(record["lengths"])
+            if shard and self._shards.clips[shard] == 1:
+                self._close_shard()
+            if not self._open:
+                self._open = {size: _Growing(self.temporary / self._name(shard, size)) for size in self.resolutions}
+            for size, blob in blobs:
+                self._open[size].write(blob)
         except OSError as error:
             raise self._disk_error(error) from error
-        for name, value in zip(COLUMNS, (len(clip), label, source, start, fps), strict=True):
-            self._columns[name].append(value)
+        self._record(record, placed=True)
+        self._item.append(record)
 
-    def skip(self, file: str, reason: str) -> None:
-        """Record a file that could not be used."""
-        self.skipped.append({"file": file, "reason": reason})
+    def _record(self, record: dict[str, Any], placed: bool = False) -> None:
+        if not placed:
+            self._shards.place(record["lengths"])
+        names = sorted(record["factors"])
+        if len(self) and names != self._factors[0]:
+            raise ValueError(f"factors of {record['sources']} are {names}; the others' are {self._factors[0]}")
+        for name in COLUMNS:
+            self._columns[name].append(record[name])
+        for size, rows in self._chunks.items():
+            rows.append(list(record["chunks"].get(size) or record["chunks"][str(size)]))
+        self._factors = (names, self._factors[1])
+        self._factors[1].append([float(record["factors"][name]) for name in names])
+        if record.get("print") is not None:
+            self.prints.append(record["print"])
 
-    def rollback(self, count: int) -> None:
-        """Forget all clips after the first `count`: a long file may turn out broken when half of it is in."""
-        for column in self._columns.values():
-            del column[count:]
-        total = sum(self._columns["lengths"])
+    def skip(self, file: str, reason: str, start: int | None = None, stop: int | None = None) -> None:
+        """Record a file, or frames of one, that could not be used."""
+        part = {} if start is None else {"start": start, "stop": stop}
+        self._item_skipped.append({"file": file, "reason": reason} | part)
+        self.skipped.append(self._item_skipped[-1])
+
+    def item_done(self) -> None:
+        """All clips of one more source file are in: what the next writer need not do again."""
+        self._unsynced.append({"clips": self._item, "skipped": self._item_skipped})
+        self._item, self._item_skipped = [], []
+        self.items += 1
+        if time.monotonic() - self._synced > _SYNC_S:
+            self._sync()
+
+    def _sync(self) -> None:
+        """First the clips, then the lines that speak of them: a journal never promises what a power cut took."""
         try:
-            for size, file in self._files.items():
-                file.truncate(total * size * size * 3)
-                file.seek(0, os.SEEK_END)
+            for growing in self._open.values():
+                growing.sync()
+            with open(self.temporary / "journal.jsonl", "ab") as file:
+                file.write("".join(json.dumps(line) + "\n" for line in self._unsynced).encode("ascii"))
+                _sync(file)
         except OSError as error:
             raise self._disk_error(error) from error
+        self._unsynced.clear()
+        self._synced = time.monotonic()
+
+    def _close_shard(self) -> None:
+        for growing in self._open.values():
+            growing.sync()
+            growing.file.close()
+            self._closed[growing.path.name] = growing.entry()
+        self._unsynced.append({"closed": {growing.path.name: growing.entry() for growing in self._open.values()}})
+        self._open = {}
+
+    # ---- the end ----------------------------------------------------------------------------------------------
 
     def commit(self) -> ClipStore:
         """Finish the store and put it in its place.
@@ -126,36 +325,43 @@ class StoreWriter:
         """
         if not len(self):
             raise DataError(f"no clip to put into {self.folder}")
-        meta = {"version": VERSION, "resolution": self.resolutions[0], "classes": self.classes}
-        meta |= self._columns | {"skipped": self.skipped}
         try:
-            for file in self._files.values():
-                _sync(file)
-                file.close()
-            with open(self._temporary / "meta.json", "wb") as file:  # last: without it there is no store
-                file.write(_dump_meta(meta))
+            self._close_shard()
+            with open(self.temporary / "meta.json", "wb") as file:  # last: without it there is no store
+                file.write(dump_meta(self._meta()))
                 _sync(file)
         except OSError as error:
             raise self._disk_error(error) from error
         store = self._rename()
         self._committed = True
+        for name in ("journal.jsonl", "lock"):
+            (self.folder / name).unlink(missing_ok=True)
         return store
+
+    def _meta(self) -> dict[str, Any]:
+        shards = [{"clips": count, "files": {}} for count in self._shards.clips]
+        for shard, entry in enumerate(shards):
+            names = (self._name(shard, size) for size in self.resolutions)
+            entry["files"] = {name: self._closed[name] for name in names}
+        head = {"version": VERSION, "resolution": self.resolution, "classes": self.classes,
+                "compact": _suffix() if self.compact else None, "shards": shards}
+        tail = {"chunks": {str(size): rows for size, rows in self._chunks.items()}, "skipped": self.skipped,
+                "factors": {"names": self._factors[0], "rows": self._factors[1] if self._factors[0] else []}}
+        return head | self._columns | tail
 
     def _rename(self) -> ClipStore:
         for _ in range(3):
             try:
-                os.rename(self._temporary, self.folder)
+                os.rename(self.temporary, self.folder)
             except OSError as error:
                 if not self.folder.exists():
                     raise self._disk_error(error) from error
-                try:
-                    winner = ClipStore.open(self.folder)
-                except DataError:
-                    _refuse_foreign(self.folder)
-                    _discard(self.folder)  # a damaged store, or one of another version
-                    continue
-                shutil.rmtree(self._temporary, ignore_errors=True)
-                return winner
+                if winner := self.existing():
+                    shutil.rmtree(self.temporary, ignore_errors=True)
+                    return winner
+                refuse_foreign(self.folder)
+                shutil.rmtree(self.folder, ignore_errors=True)  # a damaged store, or one of another version
+                continue
             return ClipStore.open(self.folder)
         raise DataError(f"{self.folder} is in the way of the store and cannot be replaced")
 
@@ -163,22 +369,58 @@ class StoreWriter:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         what = "the disk is full" if full else f"writing failed ({error.strerror})"
         done = sum(self._columns["lengths"]) * sum(3 * size * size for size in self.resolutions)
-        return DataError(
-            f"{what}: the store {self.folder} was given up after {len(self)} clips ({done / 2**20:.0f} MiB). "
-            f"Free some room, or set PVSWGAN_CACHE to a folder on a larger disk"
-        )
-
-    def _abandon(self) -> None:
-        for file in self._files.values():
-            with suppress(OSError):  # closing flushes, which fails again on a full disk; the file goes anyway
-                file.close()
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        again = "" if self._key is None else ", and run the same again: it goes on from there"
+        return DataError(f"{what}: the store {self.folder} was left after {len(self)} clips ({done / 2**20:.0f} MiB). "
+                         f"Free some room, or set PVSWGAN_CACHE to a folder on a larger disk{again}")
 
 
-def _dump_meta(meta: dict[str, Any]) -> bytes:
-    """JSON with one key a line, the same bytes for the same values (file names may hold any bytes: ASCII)."""
-    lines = (f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in meta.items())
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
+class _Growing:
+    """A file that only grows, with its checksum; taken up at `size` bytes where it is there already."""
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        self.path = path
+        self.file: BinaryIO = open(path, "r+b" if size else "wb")  # noqa: SIM115
+        self.sum = hashlib.sha256()
+        self.bytes = size
+        while size and (block := self.file.read(min(size, 1 << 22))):
+            self.sum.update(block)
+            size -= len(block)
+        self.file.truncate(self.bytes)
+        self.file.seek(self.bytes)
+
+    def write(self, blob: bytes | memoryview) -> None:
+        self.file.write(blob)
+        self.sum.update(blob)
+        self.bytes += len(blob)
+
+    def sync(self) -> None:
+        _sync(self.file)
+
+    def entry(self) -> dict[str, Any]:
+        return {"bytes": self.bytes, "sha256": self.sum.hexdigest()}
+
+
+def check_clip(clip: Array, resolution: int, source: str) -> None:
+    """Raises ValueError where the clip is not uint8 (T, R, R, 3) with at least one frame."""
+    square = (resolution, resolution, 3)
+    if clip.ndim != 4 or clip.shape[1:] != square or not len(clip) or clip.dtype != np.uint8:
+        allowed = f"allowed: uint8 (T, {resolution}, {resolution}, 3)"
+        raise ValueError(f"clip of {source} is {clip.dtype} {clip.shape}; {allowed}")
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise DataError where `folder` holds anything but a store's files: then it is not ours to replace."""
+    if folder.is_dir():
+        if foreign := foreign_files(folder):
+            raise DataError(f"{folder} is no clip store (it holds {foreign[0]}) and will not be replaced")
+    elif folder.exists():
+        raise DataError(f"{folder} is a file; a clip store is a folder")
+
+
+def _suffix() -> str:
+    from pvswgan.data import codec
+
+    return codec.NAME
 
 
 def _sync(file: BinaryIO) -> None:
@@ -186,36 +428,10 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _temporary_name(folder: Path) -> Path:
-    """A new name beside `folder` that says which process builds there: .NAME.building.HOST.PID.RANDOM"""
-    host = socket.gethostname().replace(".", "-")
-    return folder.parent / f".{folder.name}.building.{host}.{os.getpid()}.{secrets.token_hex(4)}"
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Raise DataError where `folder` holds anything but a store's files: then it is not ours to replace."""
-    if folder.is_dir():
-        foreign = sorted(e.name for e in folder.iterdir() if e.name != "meta.json" and e.suffix != ".u8")
-        if foreign:
-            raise DataError(f"{folder} is no clip store (it holds {foreign[0]}) and will not be replaced")
-    elif folder.exists():
-        raise DataError(f"{folder} is a file; a clip store is a folder")
-
-
-def _discard(folder: Path) -> None:
-    """Remove a folder that another process may be removing too: rename first, so that only one does it."""
-    aside = _temporary_name(folder)
-    try:
-        os.rename(folder, aside)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def remove_stale(parent: Path) -> None:
-    """Remove the temporary folders in `parent` whose process, on this machine, is gone."""
-    host = socket.gethostname().replace(".", "-")
-    for folder in parent.glob(f".*.building.{host}.*"):
-        pid = folder.name.split(".")[-2]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+def _read_lines(file: Path) -> list[dict[str, Any]]:
+    """The whole lines of a journal; a last one that a kill cut is left out."""
+    lines = []
+    with suppress(OSError, ValueError):
+        for line in file.read_text(encoding="ascii").splitlines():
+            lines.append(json.loads(line))
+    return lines

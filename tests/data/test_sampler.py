@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from pvswgan.data.format import DataError
 from pvswgan.data.sampler import Sampler
-from pvswgan.data.store import ClipStore, DataError
+from pvswgan.data.store import ClipStore
 from pvswgan.data.writer import StoreWriter
 
 LENGTHS = [8, 12, 20, 6, 9]
@@ -18,7 +19,7 @@ def store(tmp_path_factory) -> ClipStore:
             frames[..., 0] = 40 * clip
             frames[..., 1] = 5 * np.arange(length)[:, None, None]
             frames[..., 2] = 20 * np.arange(8)
-            writer.add(frames, f"clip{clip}")
+            writer.add(frames, f"clip{clip}", split="test" if clip == 1 else "train")
         return writer.commit()
 
 
@@ -49,7 +50,8 @@ def test_a_clip_depends_on_its_position_alone(store):
 
 def test_windows_lie_in_their_clip_and_reach_both_ends(store):
     sampler = Sampler(store, frames=3, stride=2, seed=0)
-    index, start, mirror = sampler.draw(0, 3000)
+    index, start, stride, mirror, reverse = sampler.draw(0, 3000)
+    assert (stride == 2).all() and not reverse.any()
     last = start + 2 * 2                             # of three frames, two apart
     assert (start >= 0).all() and (last < np.array(LENGTHS)[index]).all()
     assert {int(s) for s in start[index == 2]} == set(range(16))
@@ -72,3 +74,53 @@ def test_a_change_of_size_or_place_is_not_answered_from_what_was_read_ahead(stor
     fresh = Sampler(store, frames=8, seed=0)
     assert torch.equal(sampler.batch(6, 2, (8, 8)), fresh.batch(6, 2, (8, 8)))
     sampler.close(), fresh.close()
+
+
+def test_strides_are_drawn_among_those_that_fit(store):
+    sampler = Sampler(store, frames=4, stride=[5, 1, 2], seed=0)
+    clip, start, stride, _, _ = sampler.draw(0, 5000)
+    assert (start >= 0).all() and (start + 3 * stride < np.array(LENGTHS)[clip]).all()
+    fitting = {0: {1, 2}, 1: {1, 2}, 2: {1, 2, 5}, 3: {1}, 4: {1, 2}}
+    assert {c: set(stride[clip == c].tolist()) for c in range(5)} == fitting
+    assert abs((stride[clip == 2] == 5).mean() - 1 / 3) < 4 * (2 / 9 / 1000) ** 0.5
+    sampler.close()
+
+
+def test_reverse_runs_half_of_the_clips_backwards_and_offset_can_be_off(store):
+    sampler = Sampler(store, frames=6, reverse=True, offset=False, mirror=False, seed=2)
+    draw = sampler.draw(0, 2000)
+    assert abs(draw.reverse.mean() - 0.5) < 4 * 0.5 / 2000**0.5 and not draw.start.any()
+    green = ((sampler.batch(0, 20, (6, 8))[:, 1, :, 0, 0] + 1) * 127.5).round().int()      # 5 x the frame's number
+    for frames, backwards in zip(green.tolist(), draw.reverse[:20], strict=True):
+        assert frames == [5 * f for f in (range(5, -1, -1) if backwards else range(6))]
+    sampler.close()
+
+
+def test_ranks_share_the_epoch_without_overlap(store):
+    alone = Sampler(store, frames=6, seed=5)
+    ranks = [Sampler(store, frames=6, seed=5, rank=r, world=3) for r in range(3)]
+    for position in (0, 6, 12, 18):
+        whole = alone.read(position, 6, (6, 8))
+        assert torch.equal(torch.cat([rank.batch(position, 2, (6, 8)) for rank in ranks]), whole)
+    for sampler in (alone, *ranks):
+        sampler.close()
+    with pytest.raises(ValueError, match="rank is 3 of 3; allowed: 0 to 2"):
+        Sampler(store, frames=6, rank=3, world=3)
+
+
+def test_what_was_read_ahead_is_what_comes_next_for_a_rank(store, monkeypatch):
+    sampler = Sampler(store, frames=6, rank=1, world=4)
+    sampler.batch(0, 2, (6, 8))
+    asked = []
+    monkeypatch.setattr(sampler, "read", lambda *key: asked.append(key))
+    sampler.batch(8, 2, (6, 8))                      # answered from what was read ahead: only the next is asked for
+    sampler._pool.shutdown(wait=True)
+    assert asked == [(16, 2, (6, 8))]
+
+
+def test_only_the_clips_of_a_split(store):
+    sampler = Sampler(store, frames=6, split="test")
+    assert set(sampler.draw(0, 50).clip.tolist()) == {1}
+    sampler.close()
+    with pytest.raises(DataError, match="no clip of the split 'val' is long enough"):
+        Sampler(store, frames=6, split="val")

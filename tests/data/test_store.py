@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import pickle
@@ -19,9 +20,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pvswgan.data import ClipStore, DataError, StoreWriter
+from pvswgan.data import ClipStore, DataError, StoreWriter, format
 from pvswgan.data import writer as writer_module
-from pvswgan.data.store import TIMES, pyramid, pyramid_sizes
+from pvswgan.data.format import dump_meta, pyramid, pyramid_sizes
+from pvswgan.data.store import TIMES
 from tests.data.files import noise
 
 LENGTHS = (9, 16, 40)
@@ -40,7 +42,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, clips: list[np.ndarray]) -> 
 def build(folder: Path, clips: list[np.ndarray]) -> ClipStore:
     with StoreWriter(folder, clips[0].shape[1], ["a", "b"]) as writer:
         for number, clip in enumerate(clips):
-            writer.add(clip, f"{number}.png", label=number % 2, fps=10.0 + number)
+            writer.add(clip, f"{number}.png", label=number % 2, start=100 * number, fps=10.0 + number,
+                       split=("train", "test")[number % 2])
         writer.skip("bad.png", "is empty (0 bytes)")
         return writer.commit()
 
@@ -59,6 +62,9 @@ def test_a_store_says_what_is_in_it(store: ClipStore) -> None:
     assert store.classes == ["a", "b"] and store.sources == ["0.png", "1.png", "2.png"]
     assert store.fps == 11.0 and store.clip_fps.tolist() == [10.0, 11.0, 12.0]
     assert store.skipped == [{"file": "bad.png", "reason": "is empty (0 bytes)"}]
+    assert store.splits == ["train", "test", "train"] and store.factors == {} and store.compact == []
+    assert store.starts.tolist() == [0, 100, 200] and store.stops.tolist() == [9, 116, 240]
+    assert store.bytes_on_disk() == {size: 65 * size * size * 3 for size in (16, 8, 4)}
 
 
 def test_usable_counts_the_stride(store: ClipStore) -> None:
@@ -66,6 +72,7 @@ def test_usable_counts_the_stride(store: ClipStore) -> None:
     assert store.usable(8, 2).tolist() == [1, 2]  # needs 15 frames
     assert store.usable(8, 3).tolist() == [2]  # needs 22
     assert store.usable(41).tolist() == []
+    assert store.usable(9, 1, "train").tolist() == [0, 2] and store.usable(17, 1, "test").tolist() == []
 
 
 @pytest.mark.parametrize("resolution", [16, 8, 4])
@@ -86,13 +93,28 @@ def test_the_pyramid_never_drifts_from_the_pixels_it_covers(power: int, seed: in
         assert np.abs(small - box(clip, small.shape[1])).max() <= 0.5
 
 
-def expected(clip: np.ndarray, start: int, frames: int, stride: int, length: int, time: str) -> np.ndarray:
+def expected(
+    clip: np.ndarray, start: int, frames: int, stride: int, length: int, time: str, backwards: bool = False
+) -> np.ndarray:
     window = clip[start:][::stride][:frames].astype(np.float64)
     group = frames // length
     if time == "average":
         window = window.reshape(length, group, *window.shape[1:]).mean(axis=1)
     window = window[::group] if time == "subsample" else window
-    return window[:length] / 127.5 - 1
+    window = window[:length]
+    return (window[::-1] if backwards else window) / 127.5 - 1
+
+
+def test_each_clip_may_have_a_stride_of_its_own(store: ClipStore, clips: list[np.ndarray]) -> None:
+    read = store.read([1, 2, 2], [0, 3, 1], 4, [5, 2, 9], (4, 16))
+    for clip, i, start, stride in zip(read, (1, 2, 2), (0, 3, 1), (5, 2, 9), strict=True):
+        assert np.abs(clip.permute(1, 2, 3, 0).numpy() - expected(clips[i], start, 4, stride, 4, "window")).max() < 1e-6
+
+
+def test_pixels_are_the_stored_bytes(store: ClipStore, clips: list[np.ndarray]) -> None:
+    found = store.pixels([2, 0], [5, 1], 3, 2, 16)
+    assert found.dtype == np.uint8 and found.flags.owndata
+    assert np.array_equal(found[0], clips[2][5:11:2]) and np.array_equal(found[1], clips[0][1:7:2])
 
 
 @given(data=st.data())
@@ -109,11 +131,13 @@ def test_read_is_the_window_that_was_asked_for(
     index = data.draw(st.lists(st.sampled_from(usable), min_size=1, max_size=5))
     start = [data.draw(st.integers(0, LENGTHS[i] - span)) for i in index]
     mirror = [data.draw(st.booleans()) for _ in index]
+    reverse = [data.draw(st.booleans()) for _ in index]
 
-    read = store.read(np.array(index), np.array(start), frames, stride, (length, 16), time, np.array(mirror))
+    read = store.read(np.array(index), np.array(start), frames, stride, (length, 16), time, np.array(mirror),
+                      np.array(reverse))
     assert read.shape == (len(index), 3, length, 16, 16)
-    for clip, i, s, turned in zip(read, index, start, mirror, strict=True):
-        want = expected(clips[i], s, frames, stride, length, time)
+    for clip, i, s, turned, backwards in zip(read, index, start, mirror, reverse, strict=True):
+        want = expected(clips[i], s, frames, stride, length, time, backwards)
         want = want[:, :, ::-1] if turned else want
         assert np.abs(clip.permute(1, 2, 3, 0).numpy() - want).max() < 1e-6
 
@@ -195,8 +219,8 @@ def test_open_refuses_what_is_no_store(tmp_path: Path) -> None:
     [
         ("{", "is damaged"),
         ("[]", "version None"),
-        ('{"version": 99}', "version 99; this program reads version 1"),
-        ('{"version": 1}', "classes.* missing"),
+        ('{"version": 1}', "version 1; this program reads version 2: import the data again"),
+        ('{"version": 2}', "its checksum is not that"),
     ],
 )
 def test_open_refuses_a_damaged_meta(tmp_path: Path, clips: list[np.ndarray], text: str, words: str) -> None:
@@ -207,24 +231,33 @@ def test_open_refuses_a_damaged_meta(tmp_path: Path, clips: list[np.ndarray], te
 
 
 @pytest.mark.parametrize(
-    "change", [{"lengths": []}, {"lengths": [1]}, {"lengths": ["x", 1, 2]}, {"resolution": "a"}, {"fps": 3}]
+    "change",
+    [{"lengths": []}, {"lengths": [1]}, {"lengths": ["x", 1, 2]}, {"resolution": "a"}, {"fps": 3}, {"shards": []},
+     {"shards": [{"clips": 2}, {"clips": 0}]}, {"classes": 3, "chunks": 3, "compact": "h264"}],
 )
 def test_open_refuses_values_that_do_not_fit(
     tmp_path: Path, clips: list[np.ndarray], change: dict[str, object]
 ) -> None:
     file = build(tmp_path / "s", clips).folder / "meta.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    file.write_bytes(dump_meta(json.loads(file.read_text()) | change))
     with pytest.raises(DataError, match="damaged"):
         ClipStore.open(file.parent)
 
 
+def test_open_refuses_a_single_changed_label(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    file = build(tmp_path / "s", clips).folder / "meta.json"
+    file.write_text(file.read_text().replace('"labels": [0, 1, 0]', '"labels": [0, 0, 0]'))
+    with pytest.raises(DataError, match="its checksum is not that of its contents"):
+        ClipStore.open(file.parent)
+
+
 def test_open_refuses_a_cut_or_missing_file(tmp_path: Path, clips: list[np.ndarray]) -> None:
-    file = build(tmp_path / "s", clips).folder / "clips-008.u8"
+    file = build(tmp_path / "s", clips).folder / "shard-00000-008.u8"
     os.truncate(file, 100)
-    with pytest.raises(DataError, match="clips-008.u8 has 100 bytes, 12480 expected"):
+    with pytest.raises(DataError, match="shard-00000-008.u8 has 100 bytes, 12480 expected"):
         ClipStore.open(file.parent)
     file.unlink()
-    with pytest.raises(DataError, match="clips-008.u8 is missing"):
+    with pytest.raises(DataError, match="shard-00000-008.u8 is missing"):
         ClipStore.open(file.parent)
 
 
@@ -234,20 +267,8 @@ def test_open_refuses_a_cut_or_missing_file(tmp_path: Path, clips: list[np.ndarr
 def test_the_same_clips_make_the_same_bytes(tmp_path: Path, clips: list[np.ndarray]) -> None:
     one, two = build(tmp_path / "1", clips).folder, build(tmp_path / "2", clips).folder
     names = sorted(file.name for file in one.iterdir())
-    assert names == ["clips-004.u8", "clips-008.u8", "clips-016.u8", "meta.json"]
+    assert names == ["meta.json", "shard-00000-004.u8", "shard-00000-008.u8", "shard-00000-016.u8"]
     assert all((one / name).read_bytes() == (two / name).read_bytes() for name in names)
-
-
-def test_rollback_forgets_the_last_clips(tmp_path: Path, clips: list[np.ndarray]) -> None:
-    with StoreWriter(tmp_path / "s", 16) as writer:
-        writer.add(clips[0], "a")
-        writer.add(clips[2], "broken")
-        writer.rollback(1)
-        writer.add(clips[1], "b")
-        made = writer.commit()
-    assert made.sources == ["a", "b"]
-    pixels = made.read([1], [0], 16, 1, (16, 16))[0].permute(1, 2, 3, 0).numpy()
-    assert np.abs(pixels - (clips[1] / 127.5 - 1)).max() < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -338,7 +359,7 @@ def test_a_killed_build_leaves_no_store_and_is_cleaned_up(tmp_path: Path, clips:
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(place)], timeout=60)
     assert ended.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".s.building.")
+    assert left.name == ".s.building"
     for folder in (place, left):
         with pytest.raises(DataError):
             ClipStore.open(folder)
@@ -346,45 +367,87 @@ def test_a_killed_build_leaves_no_store_and_is_cleaned_up(tmp_path: Path, clips:
     assert list(tmp_path.iterdir()) == [place]
 
 
-def test_a_build_that_still_runs_is_left_alone(tmp_path: Path, clips: list[np.ndarray]) -> None:
+def test_one_writer_a_place(tmp_path: Path, clips: list[np.ndarray]) -> None:
     with StoreWriter(tmp_path / "one", 16) as first:
         first.add(clips[0], "a")
+        with pytest.raises(DataError, match="one is being built by another process"):
+            build(tmp_path / "one", clips)
         build(tmp_path / "two", clips)
         assert len(first.commit()) == 1
 
 
-def test_the_loser_of_a_race_uses_the_winners_store(tmp_path: Path, clips: list[np.ndarray]) -> None:
+def test_a_store_that_came_meanwhile_is_kept(tmp_path: Path, clips: list[np.ndarray]) -> None:
     place = tmp_path / "s"
     with StoreWriter(place, 16) as slow:
         slow.add(clips[0], "a")
-        winner = build(place, clips)
-        stamp = (place / "meta.json").stat().st_ino
-        assert len(slow.commit()) == len(winner)
-    assert (place / "meta.json").stat().st_ino == stamp
+        os.rename(build(tmp_path / "other", clips).folder, place)
+        assert len(slow.commit()) == len(clips)
     assert list(tmp_path.iterdir()) == [place]
 
 
-def test_two_processes_at_once_both_end_well(tmp_path: Path) -> None:
+def test_of_two_processes_one_waits_for_the_other(tmp_path: Path) -> None:
     script = """
         import sys
         import numpy as np
         from pvswgan.data import StoreWriter
-        with StoreWriter(sys.argv[1], 16) as writer:
-            sys.stdin.readline()
-            writer.add(np.full((8, 16, 16, 3), 7, np.uint8), "a")
-            print(len(writer.commit()))
+        waited = []
+        with StoreWriter(sys.argv[1], 16, key="k", waiting=lambda: waited.append(1)) as writer:
+            if writer.existing() is None:
+                print("builds", flush=True)
+                sys.stdin.readline()
+                writer.add(np.full((8, 16, 16, 3), 7, np.uint8), "a")
+                writer.commit()
+            else:
+                print("waited" if waited else "came late", flush=True)
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "s")]
-    running = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    for process in running:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    assert [process.communicate(timeout=60)[0].strip() for process in running] == ["1", "1"]
-    assert [process.returncode for process in running] == [0, 0]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    one = subprocess.Popen(command, **pipes)
+    assert one.stdout and one.stdin and one.stdout.readline() == "builds\n"
+    two = subprocess.Popen(command, **pipes)
+    with pytest.raises(subprocess.TimeoutExpired):
+        two.wait(timeout=6)  # imports of torch take 2 to 4 of them
+    one.stdin.write("go\n")
+    one.stdin.close()
+    assert one.wait(timeout=60) == 0
+    assert two.communicate(timeout=60)[0] == "waited\n" and two.returncode == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "s"]
+
+
+def test_a_lock_that_was_left_does_not_hold(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    (tmp_path / ".s.building").mkdir()
+    (tmp_path / ".s.building" / "lock").touch()
+    (tmp_path / ".s.building" / "shard-00000-016.u8").write_bytes(b"old")
+    assert len(build(tmp_path / "s", clips)) == 3
+
+
+# --- shards
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format, "SHARD_BYTES", 20 * 16 * 16 * 3)  # 20 frames at 16 pixels
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_clips_fall_into_shards_and_are_read_across_them(tmp_path: Path) -> None:
+    many = [noise(length, 16, seed=length) for length in (12, 8, 3, 40, 1, 19)]
+    made = build(tmp_path / "s", many)
+    assert [shard["clips"] for shard in made.shards] == [2, 1, 1, 2]  # a clip longer than a shard has one of its own
+    order = np.array([5, 0, 3, 2, 4, 1])
+    for resolution in (16, 4):
+        for i in order:
+            found = made.pixels([i], [0], len(many[i]), 1, resolution)[0]
+            assert np.abs(found - box(many[i], resolution)).max() <= 0.5
+    together = made.pixels(order, [0] * 6, 1, 1, 16)
+    assert np.array_equal(together[:, 0], np.stack([many[i][0] for i in order]))
+
+
+def test_shard_files_carry_the_checksum_of_their_bytes(store: ClipStore) -> None:
+    for shard in store.shards:
+        for name, entry in shard["files"].items():
+            data = (store.folder / name).read_bytes()
+            assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def test_a_damaged_store_is_replaced(tmp_path: Path, clips: list[np.ndarray]) -> None:

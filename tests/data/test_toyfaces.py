@@ -233,3 +233,10 @@ def test_bad_values_are_named(changed: dict[str, Any], said: str) -> None:
 
 def test_numpy_integers_are_numbers() -> None:
     assert np.array_equal(draw(np.int64(3), np.uint8(1), np.int32(32), np.int16(2)), draw(3, 1, 32, 2))
+
+
+def test_clips_for_a_store_carry_their_factors() -> None:
+    found = list(toyfaces.clips(3, 5, seed=2, resolution=32, frames=4))
+    for piece, index in zip(found, (3, 4), strict=True):
+        assert np.array_equal(piece.frames, draw(index, 2, 32, 4)) and (piece.start, piece.stop) == (0, 4)
+        assert piece.factors == factors(index, 2).as_dict() and piece.label is None

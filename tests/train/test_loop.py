@@ -12,6 +12,7 @@ import torch
 
 import pvswgan
 from pvswgan.checkpoint import network_checkpoints, read_tensors
+from pvswgan.data.build import Told
 from tests.train import tiny
 from train.__main__ import app as command_line
 from train.engine import NotFinite
@@ -152,7 +153,7 @@ def test_a_stop_is_heard_while_clips_are_prepared(tmp_path, monkeypatch):
 
     def slow(*_, progress, **__):
         RunFolder(tmp_path).request("stop")
-        progress(1, 1000, "clip 1")
+        progress(Told(1, 1000, "clip 1"))
 
     monkeypatch.setattr(train.loop, "open_store", slow)
     with pytest.raises(Stopped):

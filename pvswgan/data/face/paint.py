@@ -15,7 +15,7 @@ from pvswgan.data.face.model import SHIRT, SKIN, SKY, WHITE, Face, face_of, mix,
 if TYPE_CHECKING:
     from pvswgan.data.toyfaces import Factors, Motion
 
-CHUNK = 1 << 17  # pixels painted together: many enough to hide numpy's cost a call, few enough for the cache
+CHUNK = 1 << 18  # pixels painted together: many enough to hide numpy's cost a call, few enough for the cache
 _kept = threading.local()
 
 

@@ -48,7 +48,10 @@
         this.#visible = shown;
         if (shown) this.#wake();
       });
-      pvs.onOpen("train", (detail) => detail?.run && this.#open(detail.run));
+      pvs.onOpen("train", (detail) => {
+        if (detail?.run) this.#open(detail.run);
+        if (detail?.data) this.#openForm(detail.data); // "Train on this" of the Data page
+      });
     }
 
     // ---- the loop ---------------------------------------------------------------------------------------------
@@ -94,7 +97,7 @@
     }
 
     #landing(runs) {
-      if (this.#run) return;
+      if (this.#run || this.form.folder) return; // somebody was sent here for it
       const wanted = new URLSearchParams(location.search).get("run");
       const run = runs.find((r) => r.id === wanted) || runs.find((r) => r.state === "running") || runs[0];
       if (run) this.#open(run.id);
@@ -144,10 +147,11 @@
     }
 
     // ---- what is looked at ------------------------------------------------------------------------------------
-    #openForm() {
+    #openForm(folder) {
       this.#run = null;
       this.#show("form");
       this.form.open();
+      if (folder) this.form.useFolder(folder);
     }
 
     #open(id) {

@@ -3,6 +3,7 @@
 //
 //   const form = new pvs.TrainForm(parts, {onStarted: (runId) => ...});
 //   form.open();      loads the options the first time
+//   form.useFolder("/path/of/clips");      to train on that; form.folder: whether there is one
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
@@ -61,6 +62,16 @@
       if (configurations.length) this.#choose(configurations[0].id);
     }
 
+    get folder() {
+      return this.parts.data.value;
+    }
+
+    useFolder(folder) {
+      this.parts.data.value = folder;
+      this.#chooseData("folder");
+      if (this.#config) this.#ask();
+    }
+
     #note(text) {
       this.parts["form-note"].textContent = text;
       this.parts["form-note"].hidden = !text;
@@ -115,7 +126,7 @@
       const radio = this.parts.form.querySelector(`[name="pt-data"][value="${value}"]`);
       if (radio.checked) return;
       radio.checked = true;
-      this.#ask();
+      if (this.#config) this.#ask();
     }
 
     #changed(input) {

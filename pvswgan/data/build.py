@@ -1,0 +1,314 @@
+"""From items to a store: worker processes decode, this one puts their clips in order.
+
+A worker writes the clips of one item into a file of its own, a part; parts are appended in the order of the items. So
+the store has the same bytes for any number of workers, no clip ever crosses between processes, and a build that was
+killed goes on after its last whole item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from pvswgan.data.format import COLUMNS, SHARD_BYTES, DataError
+from pvswgan.data.pieces import BadFile, Drop, Item, Piece, TooSmall, greatest_resolution
+from pvswgan.data.store import ClipStore
+from pvswgan.data.writer import Blobs, StoreWriter, check_clip, encode
+
+PATIENCE_S = 1.0  # small sets are done before worker processes would have started
+_AHEAD = 2  # items that wait for each worker: bounds what lies on the disk twice
+_BLOCK = 1 << 22
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a build tells while it works: items done of `total`, the next one's name, clips and skips so far, seconds
+    since it began, and seconds that are left (None at first)."""
+
+    done: int
+    total: int
+    item: str
+    clips: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    eta_s: float | None = None
+
+
+Progress = Callable[[Told], None]  # an error raised in it cancels; what is done stays for the next time
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is made of the items' clips.
+
+    resolution  pixels a side, a power of two;  compact: the two greatest resolutions as video
+    frames      shorter clips are dropped;  clips: at most so many in all; None: no limit
+    distinct    a clip is dropped whose fingerprint differs from an earlier clip's in at most so many of 64 bits;
+                None: look-alikes stay
+    """
+
+    resolution: int
+    compact: bool = False
+    frames: int = 1
+    clips: int | None = None
+    distinct: int | None = None
+
+
+@dataclass
+class Part:
+    """What a worker made of an item: its clips' columns (their bytes lie in the part's file), or why there are none."""
+
+    clips: list[dict[str, Any]] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
+    failed: str | None = None
+    side: int | None = None  # of frames that are too small
+
+
+def build(place: Path, items: Sequence[Item], classes: Sequence[str], rules: Rules, *, key: str = "",
+          workers: int | None = None, progress: Progress | None = None) -> ClipStore:
+    """Make a store at `place` of the clips of `items`, or finish one that was begun.
+
+    key      names what the items' names do not: sizes and dates of files, seeds. A build that was begun goes on only
+             where it, the items and the rules are the same
+    workers  processes that decode; default: one a processor
+    Raises DataError where no clip can be had, the disk is full, or a package is missing; whatever `progress` raises.
+    """
+    tell = progress or (lambda told: None)
+    names = [[item.name, item.label, item.split] for item in items]
+    inputs = [key, names, list(classes), vars(rules), SHARD_BYTES]
+    digest = hashlib.sha256(json.dumps(inputs).encode("ascii")).hexdigest()
+
+    def waiting() -> None:
+        tell(Told(0, len(items), "waiting for another process that builds the same store"))
+
+    with StoreWriter(place, rules.resolution, classes, compact=rules.compact, key=digest, waiting=waiting) as writer:
+        if (found := writer.existing()) is not None:
+            return found
+        failures: list[Part] = []
+        began, first = time.monotonic(), writer.items
+
+        def now(index: int, item: str) -> Told:
+            seconds, done = time.monotonic() - began, index - first
+            eta = seconds / done * (len(items) - index) if done and seconds > 0.5 else None
+            return Told(index, len(items), item, len(writer), len(writer.skipped), seconds, eta)
+
+        with _Workers(writer.temporary, items, rules, workers) as parts:
+            for index in range(writer.items, len(items)):
+                if rules.clips is not None and len(writer) >= rules.clips:
+                    break
+                tell(now(index, items[index].name))
+                part, file = parts.take(index, lambda at=index: tell(now(at, items[at].name)))
+                if part.failed:
+                    failures.append(part)
+                _adopt(writer, items[index], part, file, rules)
+                file.unlink(missing_ok=True)
+                writer.item_done()
+        if not len(writer):
+            raise DataError(_none_usable(rules.resolution, writer.skipped, failures))
+        tell(now(len(items), "writing the store"))
+        return writer.commit()
+
+
+def _adopt(writer: StoreWriter, item: Item, part: Part, file: Path, rules: Rules) -> None:
+    """Append a part's clips in their order, without those that are not wanted."""
+    if part.failed:
+        writer.skip(item.name, part.failed)
+        return
+    for drop in part.drops:
+        writer.skip(item.name, drop.reason, drop.start, drop.stop)
+    if not part.clips:
+        return
+    with open(file, "rb") as data:
+        for clip in part.clips:
+            segments = clip.pop("segments")
+            end = data.tell() + sum(size for _, size in segments)
+            if rules.clips is not None and len(writer) >= rules.clips:
+                return
+            if (reason := _look_alike(writer.prints, clip["print"], rules.distinct)) is not None:
+                writer.skip(item.name, reason, clip["starts"], clip["stops"])
+            else:
+                writer.append(clip, _copied(data, segments))
+            data.seek(end)
+
+
+def _copied(data: BinaryIO, segments: list[tuple[int, int]]) -> Blobs:
+    for resolution, size in segments:
+        while size:
+            block = data.read(min(size, _BLOCK))
+            if not block:
+                raise OSError("a part's file is shorter than its list")
+            size -= len(block)
+            yield resolution, block
+
+
+def _look_alike(prints: list[int], mine: int | None, most: int | None) -> str | None:
+    if most is None or mine is None or not prints:
+        return None
+    bits = np.bitwise_count(np.array(prints, dtype=np.uint64) ^ np.uint64(mine))
+    nearest = int(bits.argmin())
+    if bits[nearest] > most:
+        return None
+    return f"looks like an earlier clip: {bits[nearest]} of 64 bits differ, more than {most} wanted"
+
+
+# ---- in a worker ----------------------------------------------------------------------------------------------
+
+
+def make_part(item: Item, file: Path, rules: Rules) -> Part:
+    """Decode an item into a part's file. Whatever is wrong with the item is told in the part."""
+    part = Part()
+    try:
+        with open(file, "wb") as out:
+            for piece in _pieces(item):
+                if isinstance(piece, Drop):
+                    part.drops.append(piece)
+                elif len(piece.frames) < rules.frames:
+                    reason = f"has {len(piece.frames)} frames, fewer than {rules.frames}"
+                    part.drops.append(Drop(piece.start, piece.stop, reason))
+                else:
+                    part.clips.append(_write(item, piece, out, rules))
+                if rules.distinct is None and rules.clips is not None and len(part.clips) >= rules.clips:
+                    break
+    except TooSmall as error:
+        return Part(failed=str(error), side=error.side)
+    except BadFile as error:
+        return Part(failed=str(error))
+    if not part.clips and not part.drops:
+        return Part(failed="holds no clip")
+    return part
+
+
+def _pieces(item: Item) -> Iterator[Piece | Drop]:
+    try:
+        yield from item.read()
+    except (BadFile, MemoryError, ImportError):
+        raise
+    except Exception as error:  # decoders raise nearly anything for files that are not what they say
+        raise BadFile(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+def _write(item: Item, piece: Piece, out: BinaryIO, rules: Rules) -> dict[str, Any]:
+    """Put a clip's bytes into the part; returns its columns, and which bytes are of which resolution."""
+    check_clip(piece.frames, rules.resolution, item.name)
+    chunks, blobs = encode(piece.frames, rules.compact)
+    segments: list[tuple[int, int]] = []
+    for resolution, blob in blobs:
+        out.write(blob)
+        segments.append((resolution, len(blob)))
+    start, stop, fps = int(piece.start), int(piece.stop), float(piece.fps)
+    label = item.label if piece.label is None else int(piece.label)
+    values = (len(piece.frames), label, item.name, start, stop, fps, item.split)
+    more = {"factors": dict(piece.factors or {}), "print": piece.fingerprint, "chunks": chunks, "segments": segments}
+    return dict(zip(COLUMNS, values, strict=True)) | more
+
+
+def _end_with_parent() -> None:
+    """A worker whose main process was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# ---- around the workers ---------------------------------------------------------------------------------------
+
+
+class _Workers:
+    """Parts of items in their order, made ahead by processes once the first second shows that there is much to do.
+
+    An item that kills its worker (a decoder's own crash) is found by running it alone, and told as skipped.
+    """
+
+    def __init__(self, folder: Path, items: Sequence[Item], rules: Rules, workers: int | None) -> None:
+        self._folder, self._items, self._rules = folder, items, rules
+        self._workers = workers or len(os.sched_getaffinity(0))
+        self._patience = PATIENCE_S if workers is None else 0.0
+        self._waiting: deque[tuple[int, Future[Part]]] = deque()
+        self._pool: ProcessPoolExecutor | None = None
+        self._began = time.monotonic()
+        self._before: set[Any] = set()  # children that are not ours
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        for file in self._folder.glob("part-*"):  # made ahead, and not wanted any more
+            file.unlink(missing_ok=True)
+
+    def take(self, index: int, alive: Callable[[], None]) -> tuple[Part, Path]:
+        """The part of an item, and its file. Items are taken one after another; `alive` is called while it waits."""
+        file = self._file(index)
+        if self._workers == 1 or (self._pool is None and time.monotonic() - self._began < self._patience):
+            return make_part(self._items[index], file, self._rules), file
+        try:
+            return self._made(index, self._workers * _AHEAD, alive), file
+        except BrokenProcessPool:
+            self._stop()
+        try:
+            return self._made(index, 1, alive), file
+        except BrokenProcessPool:
+            self._stop()
+            return Part(failed="makes its decoder crash"), file
+
+    def _made(self, index: int, most: int, alive: Callable[[], None]) -> Part:
+        self._fill(index, most)
+        at, future = self._waiting[0]  # stays there while it is made: `_stop` must know that somebody is at work
+        assert at == index
+        while not future.done():
+            wait([future], _POLL_S)
+            alive()
+        self._waiting.popleft()
+        return future.result()
+
+    def _fill(self, index: int, most: int) -> None:
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([__name__])
+            self._before = set(multiprocessing.active_children())
+            self._pool = ProcessPoolExecutor(self._workers, context, _end_with_parent)
+        following = self._waiting[-1][0] + 1 if self._waiting else index
+        for at in range(following, min(index + most, len(self._items))):
+            future = self._pool.submit(make_part, self._items[at], self._file(at), self._rules)
+            self._waiting.append((at, future))
+
+    def _stop(self) -> None:
+        """End the processes, at once where they are at work."""
+        if self._pool is not None:
+            busy = any(not future.done() for _, future in self._waiting)
+            for process in set(multiprocessing.active_children()) - self._before if busy else ():
+                process.terminate()
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
+        self._waiting.clear()
+
+    def _file(self, index: int) -> Path:
+        return self._folder / f"part-{index:07d}"
+
+
+def _none_usable(resolution: int, skipped: list[dict[str, Any]], failures: list[Part]) -> str:
+    sides = [part.side for part in failures if part.side is not None]
+    if sides and len(sides) == len(skipped):
+        return (f"resolution is {resolution}, and the largest frames of these files have {max(sides)} pixels a side; "
+                f"greatest allowed: {greatest_resolution(max(sides))}")
+    first = "; ".join(f"{entry['file']} {entry['reason']}" for entry in skipped[:3])
+    more = " ..." if len(skipped) > 3 else ""
+    return f"none of the {len(skipped)} files can be used: {first}{more}"

@@ -1,0 +1,207 @@
+"""python -m pvswgan data {import,faces,toyfaces,shapes,verify,info}: clips in, from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from pvswgan.data.build import Told
+from pvswgan.data.format import DataError
+from pvswgan.data.jobs import Cancelled, Job
+from pvswgan.data.sources import LEAST, Recipe, Wish, cache_folder, is_store, recipe
+from pvswgan.data.store import ClipStore
+from pvswgan.data.verify import open_for_people, paper_bytes, summary, verify
+
+app = typer.Typer(no_args_is_help=True, help="Clips for training: bring videos in, draw some, look at what is there.")
+console = Console(markup=False, highlight=False)  # names of files are not markup
+
+Out = Annotated[Path | None, typer.Option(help="folder of the new store; default: a name of its own in the cache")]
+Resolution = Annotated[int, typer.Option(help="pixels a side, a power of two; the smaller ones come with it")]
+Compact = Annotated[bool, typer.Option("--compact", help="keep the two greatest resolutions as video")]
+Workers = Annotated[int | None, typer.Option(min=1, help="processes that work; default: one a processor")]
+Seed = Annotated[int, typer.Option(min=0)]
+Clips = Annotated[int | None, typer.Option(min=1, help="at most so many, spread over the files; default: all")]
+JobFolder = Annotated[Path | None, typer.Option("--job", help="keep a status.json there; a file `cancel` in it stops")]
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="folder of videos, class folders, strips, numbered images, or an array")],
+    out: Out = None,
+    source: Annotated[str, typer.Option(help="auto, videos, ucf101, strips, frames or array")] = "auto",
+    resolution: Resolution = 64,
+    frames: Annotated[int, typer.Option(min=1, help="leave out shorter clips")] = LEAST,
+    fps: Annotated[float | None, typer.Option(help="bring videos to so many frames a second; default: as they are")]
+    = None,
+    clips: Clips = None,
+    fold: Annotated[int, typer.Option(min=1, max=3, help="which of UCF-101's train and test lists")] = 1,
+    compact: Compact = False,
+    workers: Workers = None,
+    job: JobFolder = None,
+) -> None:
+    """Bring clips in: a folder of files becomes a store that trains well."""
+    wish = Wish(source, path, resolution, frames, clips, 0, fps, fold, compact)
+    _make(lambda: recipe(wish), out, workers, job, path=str(path), resolution=resolution)
+
+
+@app.command()
+def toyfaces(out: Out = None, resolution: Resolution = 64,
+             frames: Annotated[int, typer.Option(min=1, help="of each clip")] = 32, clips: Clips = None, seed: Seed = 0,
+             compact: Compact = False, workers: Workers = None, job: JobFolder = None) -> None:
+    """Draw faces that turn, nod, blink, smile and talk, with every factor known."""
+    wish = Wish("toyfaces", None, resolution, frames, clips, seed, compact=compact)
+    _make(lambda: recipe(wish), out, workers, job, path="toyfaces", resolution=resolution)
+
+
+@app.command()
+def shapes(out: Out = None, resolution: Resolution = 64,
+           frames: Annotated[int, typer.Option(min=1, help="of each clip")] = 32, clips: Clips = None, seed: Seed = 0,
+           compact: Compact = False, workers: Workers = None, job: JobFolder = None) -> None:
+    """Draw shapes that move along curved paths, with every factor known."""
+    wish = Wish("shapes", None, resolution, frames, clips, seed, compact=compact)
+    _make(lambda: recipe(wish), out, workers, job, path="shapes", resolution=resolution)
+
+
+@app.command("verify")
+def verify_(store: Annotated[Path, typer.Argument(help="folder of a store")]) -> None:
+    """Compare every byte of a store with its checksums."""
+    opened = open_for_people(store)
+    with _bar() as bar:
+        task = bar.add_task("verifying", total=1.0, rest="")
+        wrong = verify(opened, lambda done, total: bar.update(task, completed=done / total, rest=_bytes(total)))
+    for sentence in wrong:
+        _say(sentence)
+    if wrong:
+        raise typer.Exit(1)
+    _say(f"{store}: {len(opened)} clips, {_bytes(sum(opened.bytes_on_disk().values()))}, all as written")
+
+
+@app.command()
+def info(store: Annotated[Path | None, typer.Argument(help="folder of a store; default: list the cache")] = None,
+         skipped: Annotated[int, typer.Option(min=0, help="how many skipped files to name")] = 10) -> None:
+    """What is in a store: clips, classes, bytes, what was skipped and why."""
+    if store is None:
+        _list_cache()
+        return
+    opened = open_for_people(store)
+    _describe(opened)
+    _describe_skipped(opened, skipped)
+
+
+def _make(find: Callable[[], Recipe], out: Path | None, workers: int | None, job_folder: Path | None,
+          **about: object) -> ClipStore:
+    """Build a recipe's store with progress on the terminal, and in the job's folder where there is one."""
+    job = Job(job_folder, **about) if job_folder else None
+    try:
+        made = find()
+        place = cache_folder() / made.name if out is None else out
+        if out is not None and is_store(out):
+            raise DataError(f"{out} holds a store already; choose another folder, or remove it")
+        with _bar() as bar:
+            store = made.build(place, workers, _teller(bar, bar.add_task("importing", total=1.0, rest=""), job))
+    except (Cancelled, KeyboardInterrupt) as stop:
+        if job:
+            job.end("cancelled")
+        _say("stopped; the same command goes on from here")
+        raise typer.Exit(130) from stop
+    except BaseException as error:
+        if job:
+            job.end("failed", error=str(error) if isinstance(error, ValueError | OSError) else repr(error))
+        raise
+    if job:
+        job.end("done", store=store.folder.resolve())
+    _say(f"{store.folder}: {len(store)} clips of {store.resolution} pixels, "
+         f"{_bytes(sum(store.bytes_on_disk().values()))}; {len(store.skipped)} skipped")
+    if made.ignored:
+        _say(f"{made.ignored} files of other kinds were left alone")
+    _describe_skipped(store, 5)
+    return store
+
+
+def _teller(bar: Progress, task: TaskID, job: Job | None) -> Callable[[Told], None]:
+    def tell(now: Told) -> None:
+        left = "" if now.eta_s is None else f", {timedelta(seconds=round(now.eta_s))} left"
+        rest = f"{now.done} of {now.total} ({now.item[-40:]}), {now.clips} clips, {now.skipped} skipped{left}"
+        bar.update(task, completed=now.done / max(1, now.total), rest=rest)
+        if job:
+            job.tell(now)
+
+    return tell
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f} %"),
+               TextColumn("{task.fields[rest]}", markup=False))
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _describe(store: ClipStore) -> None:
+    about = summary(store)
+    frames, fps = about["frames"], about["fps"]
+    _say(f"{store.folder}\n{about['clips']} clips, {frames['least']} to {frames['most']} frames "
+         f"(median {frames['median']:g}) at {fps:g} frames a second")
+    _say("clips with at least so many frames: " + ", ".join(f"{n}: {held}" for n, held in about["usable"].items()))
+    if len(about["classes"]) > 1:
+        _say("classes: " + ", ".join(f"{name} {held}" for name, held in about["classes"].items()))
+    if set(about["splits"]) != {""}:
+        _say("splits: " + ", ".join(f"{name or 'none'} {held}" for name, held in about["splits"].items()))
+    if about["factors"]:
+        _say("factors: " + ", ".join(about["factors"]))
+    table = Table("pixels", "kept as", "bytes a clip", "in all")
+    for size, held in about["bytes"].items():
+        kind = "video" if size in store.compact else "bytes"
+        table.add_row(str(size), kind, f"{about['bytes_per_clip'][size]:,.0f}", _bytes(held))
+    console.print(table)
+    for name, held in paper_bytes(store).items():
+        _say(f"kept like this, {name}, at 32x256x256: {_bytes(held)}")
+
+
+def _describe_skipped(store: ClipStore, most: int) -> None:
+    if not store.skipped:
+        return
+    parts = sum("start" in entry for entry in store.skipped)
+    _say(f"skipped: {len(store.skipped) - parts} files, {parts} parts of files")
+    for entry in store.skipped[:most]:
+        frames = f" (frames {entry['start']} to {entry['stop']})" if "start" in entry else ""
+        _say(f"  {entry['file']}{frames} {entry['reason']}")
+    if len(store.skipped) > most:
+        _say(f"  ... {len(store.skipped) - most} more: --skipped {len(store.skipped)} names them all")
+
+
+def _list_cache() -> None:
+    folder = cache_folder()
+    table = Table("store", "clips", "pixels", "bytes", title=str(folder))
+    for place in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if place.name.endswith(".building"):
+            held = sum(file.stat().st_size for file in place.iterdir() if file.is_file())
+            table.add_row(place.name, "unfinished", "", _bytes(held))
+        elif (place / "meta.json").is_file():
+            try:
+                store = ClipStore.open(place)
+            except DataError as error:
+                table.add_row(place.name, str(error), "", "")
+                continue
+            held = sum(store.bytes_on_disk().values())
+            table.add_row(place.name, str(len(store)), str(store.resolution), _bytes(held))
+    console.print(table)
+
+
+def _bytes(number: float) -> str:
+    """1500000 -> '1.4 MiB'."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.2f} TiB"
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True)  # paths and commands in one piece, to be copied
+

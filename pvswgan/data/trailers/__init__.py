@@ -1,0 +1,8 @@
+"""Clips of faces out of film trailers, as TrailerFaces was made: shots, faces, tracks, crops, filters, a report."""
+
+from pvswgan.data.trailers.make import REPORT, SHEET, faces_store, report, trailer_files
+from pvswgan.data.trailers.scan import faces
+from pvswgan.data.trailers.settings import FaceSettings
+from pvswgan.data.trailers.sheet import contact_sheet
+
+__all__ = ["REPORT", "SHEET", "FaceSettings", "contact_sheet", "faces", "faces_store", "report", "trailer_files"]

@@ -1,0 +1,87 @@
+"""Reading a trailer twice: each frame small for finding, and some of them whole for cropping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pvswgan.data.pieces import BadFile
+
+Pixels = NDArray[np.uint8]
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv")
+_USUAL_FPS = 25.0  # where a file does not tell
+
+
+class Trailer:
+    """An open video file; made by `open_trailer`.
+
+    width, height  of an upright frame, in pixels;  fps: frames a second
+    """
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+        self._stream = container.streams.video[0]
+        self._stream.codec_context.thread_count = 1  # one worker process a trailer: they share the processors
+        self.fps = float(self._stream.average_rate or self._stream.guessed_rate or _USUAL_FPS)
+        if not 0 < self.fps <= 1000:
+            self.fps = _USUAL_FPS
+        self._frames = self._decoded()
+        self._next = next(self._frames, None)
+        if self._next is None:
+            raise BadFile("holds no frame")
+        turned = self._next.rotation % 180 != 0
+        width, height = self._next.width, self._next.height
+        self.width, self.height = (height, width) if turned else (width, height)
+
+    def frames(self) -> Iterator[tuple[int, Any]]:
+        """(index, PyAV frame) of all frames, once."""
+        index = 0
+        while self._next is not None:
+            yield index, self._next
+            index, self._next = index + 1, next(self._frames, None)
+
+    def _decoded(self) -> Iterator[Any]:
+        size = None
+        for frame in self._container.decode(self._stream):
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                raise BadFile(f"changes its frames from {size[0]}x{size[1]} to {frame.width}x{frame.height} pixels")
+            yield frame
+
+
+@contextmanager
+def open_trailer(path: Path) -> Iterator[Trailer]:
+    """A trailer, read from its start. Raises BadFile where the file holds no picture, or FFmpeg stumbles over it."""
+    import av
+
+    try:
+        if not path.stat().st_size:
+            raise BadFile("is empty (0 bytes)")
+        # A playlist can call itself .mp4 and name addresses: nothing but files is opened.
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                raise BadFile("has no video stream")
+            yield Trailer(container)
+    except (OSError, av.FFmpegError) as error:
+        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise BadFile(f"cannot be decoded: {what.replace(str(path), path.name)}") from error
+
+
+def picture(frame: Any, width: int, height: int, order: str = "bgr24") -> Pixels:
+    """uint8 (height, width, 3): an upright frame, brought to the size by the mean of areas.
+
+    order  of its channels: "bgr24" or "rgb24"
+    """
+    quarters = round(frame.rotation / 90) % 4
+    if quarters % 2:
+        width, height = height, width
+    if (width, height) == (frame.width, frame.height):
+        pixels = frame.to_ndarray(format=order)
+    else:
+        pixels = frame.to_ndarray(width=width, height=height, format=order, interpolation="AREA")
+    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels

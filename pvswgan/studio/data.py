@@ -1,0 +1,152 @@
+"""The Data page: clips in, with progress and cancel; and what is in each store, to be looked at.
+
+Imports are processes of their own (data_jobs.py) that the form starts (data_form.py); stores are read where they lie in
+the cache (data_stores.py). In the browser: views/data.js with data_import.js, data_wall.js, data_clip.js and
+data_charts.js.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
+from pydantic import BaseModel
+
+from pvswgan.data.format import DataError
+from pvswgan.data.sources import cache_folder
+from pvswgan.data.store import TIMES
+from pvswgan.growth import ORDERS, PlanError
+from pvswgan.studio import data_form, data_jobs, data_stores
+from pvswgan.studio.views import view
+
+if TYPE_CHECKING:
+    from pvswgan.studio.server import Studio
+
+SCRIPTS = ("data_parts.js", "data_charts.js", "data_wall.js", "data_clip.js", "data_import.js")
+
+
+Whole = Annotated[int, Query(ge=0, le=2**31 - 1)]
+
+
+class Asked(BaseModel):
+    """One import, by its id."""
+
+    id: str
+
+
+def build(studio: Studio) -> None:
+    """The page, inside its tab's context."""
+    view("data", *SCRIPTS)
+
+
+def routes(app: FastAPI, studio: Studio, guard: Callable[..., None]) -> None:
+    """/api/data: imports and stores."""
+    app.include_router(import_router(studio, guard))
+    app.include_router(store_router(guard))
+
+
+def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
+    """The list of stores and imports, the form's check, and what starts and steers an import."""
+    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)])
+    writes = [Depends(studio.guard_write)]
+
+    @api.get("/list")
+    def listed() -> dict[str, Any]:
+        return {
+            "folder": str(cache_folder()),
+            "read_only": studio.settings.read_only,
+            "stores": data_stores.listed(),
+            "jobs": data_stores.plain(data_jobs.listed()),
+            "unfinished": data_stores.unfinished(),
+        }
+
+    @api.get("/options")
+    def options() -> dict[str, Any]:
+        return data_form.options() | {"orders": list(ORDERS), "times": list(TIMES)}
+
+    @api.post("/plan")
+    def plan(wish: data_form.Wish) -> dict[str, Any]:
+        words, problems = data_form.words(wish, look=not studio.settings.read_only)
+        return {"command": data_form.shown(words), "problems": problems}
+
+    @api.post("/import", dependencies=writes)
+    def start(wish: data_form.Wish) -> dict[str, str]:
+        words, problems = data_form.words(wish)
+        if problems:
+            raise HTTPException(422, " ".join(problems.values()))
+        return {"id": _asked(data_jobs.start, words)}
+
+    @api.post("/cancel", dependencies=writes)
+    def cancel(asked: Asked) -> None:
+        _asked(data_jobs.cancel, asked.id)
+
+    @api.post("/resume", dependencies=writes)
+    def resume(asked: Asked) -> None:
+        _asked(data_jobs.resume, asked.id)
+
+    @api.post("/forget", dependencies=writes)
+    def forget(asked: Asked) -> None:
+        _asked(data_jobs.forget, asked.id)
+
+    return api
+
+
+def store_router(guard: Callable[..., None]) -> APIRouter:
+    """What one store holds: numbers, pages of clips, sheets of them, a clip's pyramid."""
+    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)])
+
+    @api.get("/store")
+    def about(id: str) -> dict[str, Any]:
+        return _asked(data_stores.about, id)
+
+    @api.get("/clips")
+    def clips(id: str, label: Whole | None = None, split: str | None = None, page: Whole = 0,
+              seed: Whole | None = None) -> dict[str, Any]:
+        return _asked(data_stores.choose, id, label, split, page, seed)
+
+    @api.get("/wall")
+    def wall(id: str, clips: str) -> Response:
+        return _picture(_asked(data_stores.wall, id, _numbers(clips)), "image/jpeg")
+
+    @api.get("/clip")
+    def clip(id: str, clip: Whole) -> dict[str, Any]:
+        return _asked(data_stores.facts, id, clip)
+
+    @api.get("/pyramid")
+    def pyramid(id: str, clip: Whole, order: str = "paper", frames: Whole = 32, start: Whole = 0) -> dict[str, Any]:
+        return _asked(data_stores.pyramid, id, clip, order, frames, start)
+
+    @api.get("/stage")
+    def stage(id: str, clip: Whole, stage: Whole, order: str = "paper", time: str = "average", frames: Whole = 32,
+              start: Whole = 0) -> Response:
+        return _picture(*_asked(data_stores.stage, id, clip, order, time, frames, start, stage))
+
+    return api
+
+
+def _numbers(text: str) -> list[int]:
+    """ "3,1,4" -> [3, 1, 4]."""
+    parts, most = text.split(","), data_stores.PAGE
+    if len(parts) > most or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
+        raise HTTPException(422, f"clips is {text[:60]!r}; wanted: up to {most} numbers with commas between.")
+    return [int(part) for part in parts]
+
+
+def _picture(data: bytes, kind: str) -> Response:
+    return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})
+
+
+def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
+    """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
+    try:
+        return call(*arguments)
+    except (data_stores.UnknownStoreError, data_jobs.UnknownJobError) as error:
+        raise HTTPException(404, str(error)) from error
+    except data_jobs.JobError as error:
+        raise HTTPException(409, str(error)) from error
+    except (DataError, PlanError, ValueError) as error:
+        raise HTTPException(422, data_stores.plain(str(error))) from error
+    except OSError as error:
+        raise HTTPException(422, f"The store cannot be read: {error.strerror or error}.") from error

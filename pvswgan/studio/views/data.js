@@ -1,0 +1,278 @@
+// The Data page: the list of stores, and either the form of an import or one store, looked at.
+//
+// One loop asks for the list: twice a second while an import is at work, now and then otherwise, and never while nobody
+// sees the page. Of a store that is looked at nothing is asked again until it is built anew.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  const { node, write, count, many, bytes, facts, query } = pvs.data;
+  const BUSY_MS = 500, IDLE_MS = 4000, AFTER_ERROR_MS = 3000;
+
+  class DataPage {
+    #store = null; // id of the store that is looked at
+    #modified = null; // when it was built
+    #rows = new Map(); // store id -> its line in the list
+    #stores = [];
+    #options = null;
+    #started = new Set(); // imports that were started from the form and whose store is to be opened
+    #visible = false;
+    #polling = false;
+    #timer = 0;
+    #first = true;
+    #again = false;
+
+    constructor(element, parts) {
+      this.element = element;
+      this.parts = parts;
+      this.form = new pvs.ImportForm(parts, { onStarted: (id) => this.#importing(id) });
+      this.jobs = new pvs.ImportJobs(parts, { onOpen: (folder) => this.#open(this.#idOf(folder)), onChanged: () => this.#wake() });
+      this.charts = new pvs.DataCharts(parts, { onClass: (label) => this.wall.only(label) });
+      this.clip = new pvs.ClipView(parts);
+      this.wall = new pvs.ClipWall(parts, { onClip: (clip, chosen) => this.#clip(clip, chosen),
+        onClass: (label) => this.charts.mark(label) });
+      parts.new.addEventListener("click", () => this.#openForm(true));
+      parts.train.addEventListener("click", () => pvs.openTab("train", { data: this.about.folder }));
+      document.addEventListener("visibilitychange", () => this.#wake());
+      pvs.whenShown(element, (shown) => {
+        this.#visible = shown;
+        if (shown) this.#wake();
+      });
+    }
+
+    // ---- the loop ---------------------------------------------------------------------------------------------
+    #wake() {
+      clearTimeout(this.#timer);
+      this.#again = this.#polling; // what is on its way may be old already
+      if (!this.#polling && this.#visible && !document.hidden) this.#poll();
+    }
+
+    async #poll() {
+      this.#polling = true;
+      let pause = IDLE_MS;
+      try {
+        if (!this.#options) {
+          this.#options = await pvs.json("api/data/options");
+          this.clip.options(this.#options);
+        }
+        const list = await pvs.json("api/data/list");
+        this.#list(list);
+        if (list.jobs.some(({ state }) => state === "running" || state === "starting")) pause = BUSY_MS;
+        this.#trouble("");
+      } catch (error) {
+        this.#trouble(error.message);
+        pause = AFTER_ERROR_MS;
+      }
+      this.#polling = false;
+      clearTimeout(this.#timer);
+      if (this.#visible && !document.hidden) this.#timer = setTimeout(() => this.#poll(), this.#again ? 0 : pause);
+      this.#again = false;
+    }
+
+    #trouble(text) {
+      write(this.parts.trouble, text);
+      this.parts.trouble.hidden = !text;
+    }
+
+    // ---- the list ---------------------------------------------------------------------------------------------
+    #list(list) {
+      const { parts } = this;
+      this.#stores = list.stores;
+      this.readOnly = list.read_only;
+      parts["no-stores"].hidden = list.stores.length > 0;
+      write(parts["no-stores"], `No store yet in ${list.folder}. Import clips here, or in a shell: what is made is found.`);
+      this.#drawStores(list.stores);
+      this.jobs.show(list.jobs, list.read_only);
+      this.#unfinished(list);
+      this.#arrived(list.jobs);
+      const shown = list.stores.find(({ id }) => id === this.#store);
+      if (this.#store && !shown) {
+        this.#openForm();
+        throw new Error("The store that was shown here is not in the folder any more.");
+      }
+      if (shown && this.about && shown.modified !== this.#modified) this.#load(shown);
+      if (this.#first) this.#landing();
+      this.#first = false;
+      if (!this.#store) this.form.open(this.#options, list.read_only, !list.stores.length);
+    }
+
+    #landing() {
+      if (this.#store) return;
+      const wanted = new URLSearchParams(location.search).get("store");
+      const store = this.#stores.find(({ id }) => id === wanted) || this.#stores.find(({ problem }) => !problem) || this.#stores[0];
+      if (store) this.#open(store.id);
+      else this.#openForm();
+    }
+
+    #drawStores(stores) {
+      for (const [id, line] of this.#rows) {
+        if (stores.some((store) => store.id === id)) continue;
+        line.item.remove();
+        this.#rows.delete(id);
+      }
+      stores.forEach((store, place) => {
+        if (!this.#rows.has(store.id)) this.#rows.set(store.id, this.#line(store.id));
+        const line = this.#rows.get(store.id), { children } = this.parts.stores;
+        if (children[place] !== line.item) this.parts.stores.insertBefore(line.item, children[place] || null);
+        line.badge.hidden = !store.problem;
+        write(line.what, store.problem ? "cannot be opened" : [many(store.clips, "clip"), `${store.resolution} pixels`].join(" · "));
+        write(line.more, store.problem ? "" : [store.classes > 1 ? many(store.classes, "class", "classes") : "",
+          bytes(store.bytes), store.compact ? "compact" : ""].filter(Boolean).join(" · "));
+        line.button.title = store.problem || store.id;
+      });
+      this.#mark();
+    }
+
+    #line(id) {
+      const item = node("li"), button = node("button", "pt-run");
+      const line = { item, button, badge: node("span", "pt-badge", "damaged"), what: node("small"), more: node("small") };
+      line.badge.dataset.state = "failed";
+      button.type = "button";
+      button.dataset.store = id;
+      button.append(node("b", "", pvs.data.shortName(id)), line.badge, line.what, line.more);
+      button.addEventListener("click", () => {
+        this.#open(id);
+        // On a narrow screen the store is below the list, maybe out of sight.
+        if (this.parts.store.offsetTop > this.parts.stores.offsetTop + 100) this.parts.store.scrollIntoView({ block: "start" });
+      });
+      item.append(button);
+      return line;
+    }
+
+    #mark() {
+      for (const [id, { button }] of this.#rows) {
+        if (id === this.#store) button.setAttribute("aria-current", "true");
+        else button.removeAttribute("aria-current");
+      }
+      this.parts.new.setAttribute("aria-pressed", String(!this.#store));
+    }
+
+    #unfinished({ unfinished, jobs }) {
+      const working = jobs.some(({ state }) => state === "running" || state === "starting");
+      const { parts } = this;
+      parts.unfinished.hidden = !unfinished.length || working;
+      write(parts.unfinished, `Unfinished: ${unfinished.map(({ name, bytes: held }) => `${name} (${bytes(held)})`).join(", ")}. ` +
+        "The same import again goes on with it.");
+    }
+
+    // ---- imports ----------------------------------------------------------------------------------------------
+    #importing(id) {
+      this.#started.add(id);
+      this.#wake();
+      this.parts.jobs.scrollIntoView({ block: "nearest" });
+    }
+
+    // A store that was waited for opens, unless the person looks at another one meanwhile.
+    #arrived(jobs) {
+      for (const job of jobs) {
+        if (!this.#started.has(job.id) || job.state !== "done") continue;
+        this.#started.delete(job.id);
+        const id = this.#idOf(job.store);
+        if (!this.#store && this.#stores.some((store) => store.id === id)) this.#open(id);
+      }
+    }
+
+    #idOf(folder) {
+      return (folder || "").split("/").at(-1);
+    }
+
+    // ---- what is looked at ------------------------------------------------------------------------------------
+    #openForm(focus = false) {
+      this.#store = this.about = null;
+      this.clip.close();
+      this.#show("form");
+      if (this.#options) this.form.open(this.#options, this.readOnly, !this.#stores.length);
+      if (focus) this.form.fields.path.focus();
+    }
+
+    #open(id) {
+      const store = this.#stores.find((one) => one.id === id);
+      if (!store || (id === this.#store && this.about)) return;
+      this.#store = id;
+      this.clip.close();
+      this.#load(store);
+    }
+
+    async #load(store) {
+      this.about = null;
+      this.#show("loading");
+      try {
+        const about = await pvs.json(query("api/data/store", { id: store.id }));
+        if (store.id !== this.#store) return; // another was chosen meanwhile
+        this.about = about;
+        this.#modified = store.modified;
+        this.#show("store");
+        this.#describe(about);
+        this.wall.store(about);
+        this.charts.store(about);
+      } catch (error) {
+        if (store.id !== this.#store) return;
+        this.#show("");
+        this.#modified = store.modified;
+        this.#trouble(error.message);
+        this.about = {}; // looked at, and found wanting: not asked for again until it changes
+      }
+    }
+
+    #show(part) {
+      for (const name of ["form", "store", "loading"]) this.parts[name].hidden = part !== name;
+      this.#mark();
+      const url = new URL(location.href);
+      if (this.#store) url.searchParams.set("store", this.#store);
+      else url.searchParams.delete("store");
+      history.replaceState(history.state, "", url);
+    }
+
+    #describe(about) {
+      const { parts } = this, { least, most } = about.frames;
+      write(parts.title, pvs.data.shortName(about.id));
+      parts.title.title = about.id;
+      const total = about.sizes.reduce((sum, size) => sum + size.bytes, 0);
+      facts(parts.facts, {
+        Clips: count(about.clips), Pixels: `${about.resolution} × ${about.resolution}`,
+        Frames: least === most ? String(least) : `${least} to ${most}`, Rate: `${+about.fps.toFixed(2)} frames/s`,
+        Classes: about.classes.length > 1 ? count(about.classes.length) : "",
+        Splits: about.splits.length > 1 || about.splits[0]?.name ? about.splits.map((one) => `${one.name || "none"} ${count(one.clips)}`).join(", ") : "",
+        "On the disk": bytes(total) + (about.compact.length ? ", compact" : ""),
+      });
+      write(parts.folder, about.folder);
+      this.#skipped(about.skipped);
+    }
+
+    #skipped({ files, parts: pieces, groups }) {
+      const { parts } = this;
+      const said = [files ? many(files, "file") : "", pieces ? many(pieces, "part of a file", "parts of files") : ""];
+      write(parts["skipped-count"], said.filter(Boolean).join(", "));
+      parts["none-skipped"].hidden = groups.length > 0;
+      parts.skipped.replaceChildren(...groups.map((group) => {
+        const box = node("details"), summary = node("summary"), list = node("ul");
+        summary.append(node("b", "", count(group.count)), node("span", "", group.reason));
+        list.append(...group.entries.map((entry) => {
+          const item = node("li"), range = "start" in entry ? ` frames ${entry.start} to ${entry.stop - 1}` : "";
+          item.append(node("code", "", entry.file), node("span", "", `${range} ${entry.reason}`));
+          return item;
+        }));
+        if (group.count > group.entries.length) list.append(node("li", "", `and ${count(group.count - group.entries.length)} more`));
+        box.append(summary, list);
+        return box;
+      }));
+      if (groups.length === 1) parts.skipped.firstChild.open = true;
+    }
+
+    #clip(clip, chosen) {
+      this.wall.mark(clip);
+      this.clip.show(this.#store, clip);
+      if (!chosen) return;
+      this.parts["clip-title"].focus({ preventScroll: true });
+      this.parts.clip.scrollIntoView({ block: "nearest", behavior: pvs.reducedMotion() ? "auto" : "smooth" });
+    }
+  }
+
+  // Stores of the cache end in 16 digits that say what they were made from; people need them only to tell twins apart.
+  pvs.data.shortName = (id) => id.replace(/-([0-9a-f]{16})$/, "");
+
+  pvs.view("data", ({ element }) => {
+    const parts = {};
+    for (const part of element.querySelectorAll("[data-ref]")) parts[part.dataset.ref] = part;
+    new DataPage(element, parts);
+  });
+})();

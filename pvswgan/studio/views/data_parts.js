@@ -1,0 +1,78 @@
+// Small things that the scripts of the Data page share, in window.pvs.data.
+(() => {
+  "use strict";
+  const pvs = (window.pvs = window.pvs || {});
+  if (pvs.data) return;
+
+  function node(tag, className = "", text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function write(place, text) {
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  const count = (number) => number.toLocaleString("en");
+  const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1 ? one : more}`;
+
+  // 1500000 -> "1.4 MiB"
+  function bytes(number) {
+    for (const unit of ["bytes", "KiB", "MiB", "GiB"]) {
+      if (number < 1024) return unit === "bytes" ? `${Math.round(number)} bytes` : `${number.toFixed(1)} ${unit}`;
+      number /= 1024;
+    }
+    return `${number.toFixed(2)} TiB`;
+  }
+
+  function duration(seconds) {
+    if (typeof seconds !== "number") return "";
+    if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+    return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  }
+
+  // {name: text} as a list of facts; what has no text is left out.
+  function facts(place, pairs) {
+    place.replaceChildren(...Object.entries(pairs).filter(([, text]) => text).map(([name, text]) => {
+      const pair = node("div"), value = node("dd", "", text);
+      value.dataset.fact = name;
+      pair.append(node("dt", "", name), value);
+      return pair;
+    }));
+  }
+
+  // choices: [[value, text], ...]
+  function fill(select, choices, value) {
+    select.replaceChildren(...choices.map(([own, text]) => Object.assign(node("option", "", text), { value: own })));
+    if (value !== undefined) select.value = value;
+  }
+
+  // "Pause" while a timeline plays, "Play" while it rests.
+  function playButton(button, timeline, what) {
+    const show = () => write(button, `${timeline.playing ? "Pause" : "Play"}${what}`);
+    button.addEventListener("click", () => timeline.toggle());
+    timeline.listen(show);
+    show();
+  }
+
+  // A timeline rests while nobody sees what it moves.
+  function restUnseen(element, timeline) {
+    let resting = false;
+    pvs.whenShown(element, (shown) => {
+      if (!shown && timeline.playing) {
+        resting = true;
+        timeline.pause();
+      } else if (shown && resting) {
+        resting = false;
+        timeline.play();
+      }
+    });
+  }
+
+  const query = (url, wishes) => `${url}?${new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== null))}`;
+
+  pvs.data = { node, write, count, many, bytes, duration, facts, fill, playButton, restUnseen, query };
+})();

@@ -1,0 +1,186 @@
+// The wall: a page of clips that play together on one clock. Each is a button that opens the clip.
+//
+//   const wall = new pvs.ClipWall(parts, {onClip: (clip, chosen) => ..., onClass: (label) => ...});
+//   wall.store(about);          the first page; chosen is false for the clip that the page opens by itself
+//   wall.only(label);           clips of that class; null: of all
+//   wall.mark(clip);            which one is looked at
+(() => {
+  "use strict";
+  const pvs = (window.pvs = window.pvs || {});
+  if (pvs.ClipWall) return;
+  const { node, write, many, count, fill, playButton, restUnseen, query } = pvs.data;
+
+  pvs.ClipWall = class ClipWall {
+    #id = null;
+    #label = null;
+    #split = null;
+    #page = 0;
+    #seed = null;
+    #tiles = [];
+    #sheet = null; // {image, frames, size}
+    #marked = null;
+    #drawn = -1;
+    #opening = false; // the first clip of a store is opened by the page itself
+    #load = pvs.latest(() => this.#fetch());
+
+    constructor(parts, { onClip, onClass }) {
+      this.parts = parts;
+      this.onClip = onClip;
+      this.onClass = onClass;
+      this.timeline = new pvs.Timeline({ fps: 16 });
+      this.timeline.listen(() => this.#tick());
+      playButton(parts["wall-play"], this.timeline, "");
+      restUnseen(parts.wall, this.timeline);
+      parts.back.addEventListener("click", () => this.#turn(-1));
+      parts.next.addEventListener("click", () => this.#turn(1));
+      parts.shuffle.addEventListener("click", (event) => this.#shuffle(event));
+      parts.class.addEventListener("change", () => this.only(parts.class.value === "" ? null : Number(parts.class.value)));
+      parts.split.addEventListener("change", () => {
+        this.#split = parts.split.value === "*" ? null : parts.split.value;
+        this.#first();
+      });
+      parts.wall.addEventListener("keydown", (event) => this.#keys(event));
+    }
+
+    store(about) {
+      const { parts } = this;
+      this.#id = about.id;
+      this.#label = this.#split = this.#seed = this.#marked = null;
+      this.#opening = true;
+      this.timeline.fps = Math.min(Math.max(about.fps, 1), 60);
+      parts.shuffle.setAttribute("aria-pressed", "false");
+      fill(parts.class, [["", "all classes"], ...about.classes.map((one, at) => [at, `${one.name} (${count(one.clips)})`])], "");
+      fill(parts.split, [["*", "all splits"],
+        ...about.splits.map((one) => [one.name, `${one.name || "no split"} (${count(one.clips)})`])], "*");
+      parts.class.hidden = about.classes.length < 2;
+      parts.split.hidden = about.splits.length < 2;
+      this.#clear();
+      this.#first();
+    }
+
+    only(label) {
+      if (label === this.#label) return;
+      this.#label = label;
+      this.parts.class.value = label === null ? "" : label;
+      this.onClass(label);
+      this.#first();
+    }
+
+    mark(clip) {
+      this.#marked = clip;
+      for (const tile of this.#tiles) tile.button.setAttribute("aria-pressed", String(tile.clip === clip));
+    }
+
+    #first() {
+      this.#page = 0;
+      this.#load();
+    }
+
+    #turn(by) {
+      this.#page += by;
+      this.#load();
+    }
+
+    // Every press gives another order, until the clips are wanted as they lie (Shift, or a press of the lit button).
+    #shuffle() {
+      this.#seed = this.#seed === null ? Math.floor(Math.random() * 2 ** 31) : null;
+      this.parts.shuffle.setAttribute("aria-pressed", String(this.#seed !== null));
+      this.#first();
+    }
+
+    async #fetch() {
+      const id = this.#id, { parts } = this;
+      try {
+        const found = await pvs.json(query("api/data/clips", { id, label: this.#label, split: this.#split,
+          page: this.#page, seed: this.#seed }));
+        const clips = found.clips.map((one) => one.clip);
+        const image = clips.length ? await this.#picture(id, clips) : null;
+        if (id !== this.#id) return image?.close();
+        this.#show(found, image);
+        this.#say("");
+      } catch (error) {
+        if (id === this.#id) this.#say(error.message);
+      }
+      parts.wall.dataset.page = this.#page;
+    }
+
+    async #picture(id, clips) {
+      const response = await pvs.request(query("api/data/wall", { id, clips: clips.join(",") }));
+      return createImageBitmap(await response.blob());
+    }
+
+    #say(text) {
+      const { parts } = this;
+      if (text) this.#clear();
+      write(parts["no-clips"], text || "No clip is of this class and this split together.");
+      parts["no-clips"].hidden = this.#tiles.length > 0;
+    }
+
+    #clear() {
+      this.#sheet?.image.close();
+      this.#sheet = null;
+      this.#tiles = [];
+      this.parts.wall.replaceChildren();
+    }
+
+    #show(found, image) {
+      const { parts } = this;
+      const focused = document.activeElement?.closest?.(".pd-wall") === parts.wall;
+      this.#page = found.page;
+      this.#clear();
+      if (image) this.#sheet = { image, frames: found.frames, size: found.resolution };
+      this.#tiles = found.clips.map((clip) => this.#tile(clip));
+      parts.wall.replaceChildren(...this.#tiles.map((tile) => tile.item));
+      this.timeline.frames = Math.max(1, found.frames);
+      this.#draw();
+      this.mark(this.#marked);
+      write(parts.shown, many(found.total, "clip"));
+      write(parts.page, `page ${count(found.page + 1)} of ${count(found.pages)}`);
+      parts.pages.hidden = found.pages < 2;
+      parts.back.disabled = found.page === 0;
+      parts.next.disabled = found.page === found.pages - 1;
+      if (focused) this.#tiles[0]?.button.focus();
+      if (this.#opening && this.#tiles.length) this.onClip(this.#tiles[0].clip, false);
+      this.#opening = false;
+    }
+
+    #tile({ clip, class: kind, length }) {
+      const item = node("li"), button = node("button", "pd-tile"), canvas = node("canvas");
+      button.type = "button";
+      button.dataset.clip = clip;
+      const words = this.parts.class.hidden ? many(length, "frame") : kind;
+      button.setAttribute("aria-label", `Clip ${clip}, ${kind}, ${many(length, "frame")}`);
+      button.title = `Clip ${clip}: ${kind}, ${many(length, "frame")}`;
+      canvas.width = canvas.height = this.#sheet.size;
+      button.append(canvas, node("small", "", words));
+      button.addEventListener("click", () => this.onClip(clip, true));
+      item.append(button);
+      return { item, button, clip, context: canvas.getContext("2d", { alpha: false }) };
+    }
+
+    #tick() {
+      if (this.#sheet && this.timeline.frame !== this.#drawn) this.#draw();
+    }
+
+    #draw() {
+      if (!this.#sheet) return;
+      const { image, size, frames } = this.#sheet, frame = Math.min(this.timeline.frame, frames - 1);
+      this.#tiles.forEach(({ context }, row) => {
+        context.drawImage(image, frame * size, row * size, size, size, 0, 0, size, size);
+      });
+      this.#drawn = this.timeline.frame;
+      this.parts.wall.dataset.frame = frame;
+    }
+
+    // Arrow keys go from clip to clip, as in a grid.
+    #keys(event) {
+      const at = this.#tiles.findIndex((tile) => tile.button === document.activeElement);
+      if (at < 0) return;
+      const columns = getComputedStyle(this.parts.wall).gridTemplateColumns.split(" ").length;
+      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      this.#tiles[at + by]?.button.focus();
+    }
+  };
+})();

@@ -1,0 +1,116 @@
+"""python -m train.benchmark {reads,codec,import}: tables of what this machine does, with machine and date."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pvswgan.data.format import DataError
+from pvswgan.data.store import ClipStore
+from train.config import ConfigError, load
+
+console = Console(markup=False, highlight=False)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def reads(config: Annotated[Path, typer.Argument(help="configuration")] = Path("configs/toyfaces-cpu.yaml"),
+          store: Annotated[Path | None, typer.Option(help="a built store; default: the configuration's data")] = None,
+          overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value of the configuration")] = None,
+          seconds: Annotated[float, typer.Option(min=0.1, help="of reading at each stage")] = 2.0,
+          threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None) -> None:
+    """Clips a second that the store gives, against what the trainer takes, stage by stage."""
+    from pvswgan.data.sources import open_store
+    from train.benchmark.reads import reads_table
+
+    if threads:
+        torch.set_num_threads(threads)
+    settings = load(config, overrides or [])
+    data, last = settings.data, settings.plan().stages[-1]
+    opened = ClipStore.open(store) if store else open_store(
+        data.source, data.path, last.resolution, frames=(last.frames - 1) * data.strides()[0] + 1,
+        clips=data.clips if data.drawn() else None, split=data.split, fps=data.fps, fold=data.fold,
+        compact=data.compact)
+    rows = reads_table(settings, opened, seconds, say=lambda text: console.print(text, style="dim"))
+    table = Table("stage", "size TxHxW", "batch", "read clips/s", "trained clips/s", "times",
+                  title=f"{len(opened)} clips of {opened.folder.name}")
+    for row in rows:
+        trained = ("" if row["timed"] else "~") + f"{row['trained']:.4g}"
+        table.add_row(str(row["stage"]), row["size"], str(row["batch"]), f"{row['read']:,.0f}", trained,
+                      f"{row['times']:.1f}")
+    _show(table)
+
+
+@app.command("codec")
+def codec_(clips: Annotated[int, typer.Option(min=1, help="clips of each kind")] = 8,
+           videos: Annotated[Path, typer.Option(help="folder of 256-pixel videos")] = Path(
+               "../shared/data/trailerfaces")) -> None:
+    """The compact form of a store beside other ways to keep clips: bytes, milliseconds, quality."""
+    from train.benchmark.clips import drawn_clips, real_clips
+    from train.benchmark.codec import codec_table
+
+    for name, found in (("drawn faces", drawn_clips(clips)), (str(videos), real_clips(videos, clips))):
+        if not found:
+            console.print(f"{name}: no clips, left out")
+            continue
+        table = Table("codec", "pixels", "bytes a clip", "smaller", "encode ms", "decode ms", "PSNR dB", "worst",
+                      "SSIM", "worst", "motion", title=f"{name}: clips of 32 frames, one core")
+        for row in codec_table(found):
+            table.add_row(row["codec"], str(row["resolution"]), f"{row['bytes']:,}", f"{row['smaller']:.1f}x",
+                          f"{row['encode_ms']:.1f}", f"{row['decode_ms']:.1f}", f"{row['psnr']:.1f}",
+                          f"{row['worst_psnr']:.1f}", f"{row['ssim']:.4f}", f"{row['worst_ssim']:.4f}",
+                          f"{row['motion']:.3f}")
+        _show(table)
+
+
+@app.command("import")
+def import_(path: Annotated[Path, typer.Argument(help="folder of clips")],
+            resolution: int = 64, workers: Annotated[list[int] | None, typer.Option(help="processes; several")] = None,
+            compact: bool = False, clips: Annotated[int | None, typer.Option(help="at most so many")] = None) -> None:
+    """Files and clips a second that an import decodes, and the memory that its processes take."""
+    from train.benchmark.importing import import_row
+
+    table = Table("workers", "files/s", "clips/s", "MB/s of pixels", "seconds", "MiB, main", "MiB, greatest worker",
+                  title=f"{path} at {resolution} pixels" + (", compact" if compact else ""))
+    for count in workers or [1, 2]:
+        with tempfile.TemporaryDirectory(prefix="pvswgan-import-", dir=os.environ.get("PVSWGAN_CACHE")) as folder:
+            row = import_row(path, Path(folder) / "store", resolution, count, compact, clips)
+        table.add_row(str(count), f"{row['files_s']:.1f}", f"{row['clips_s']:.1f}", f"{row['mb_s']:.0f}",
+                      f"{row['seconds']:.1f}", f"{row['main_mib']:.0f}", f"{row['worker_mib']:.0f}")
+    _show(table)
+
+
+def _show(table: Table) -> None:
+    table.caption = f"{machine()}, {time.strftime('%Y-%m-%d')}"
+    console.print(table)
+
+
+def machine() -> str:
+    """Processor, its cores, GPU, versions: what a number needs beside it."""
+    name = platform.processor()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores of {name}{gpu}, torch {torch.__version__} with {torch.get_num_threads()} threads"
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except (ConfigError, DataError, ValueError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
