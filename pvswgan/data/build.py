@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -106,12 +107,15 @@ def build(place: Path, items: Sequence[Item], classes: Sequence[str], rules: Rul
             eta = seconds / done * (len(items) - index) if done and seconds > 0.5 else None
             return Told(index, len(items), item, len(writer), len(writer.skipped), seconds, eta)
 
+        def tell_of(index: int) -> None:
+            tell(now(index, items[index].name))
+
         with _Workers(writer.temporary, items, rules, workers) as parts:
             for index in range(writer.items, len(items)):
                 if rules.clips is not None and len(writer) >= rules.clips:
                     break
-                tell(now(index, items[index].name))
-                part, file = parts.take(index, lambda at=index: tell(now(at, items[at].name)))
+                tell_of(index)
+                part, file = parts.take(index, partial(tell_of, index))
                 if part.failed:
                     failures.append(part)
                 _adopt(writer, items[index], part, file, rules)

@@ -1,146 +1,223 @@
-"""Decoding one file into clips: uint8 (T, R, R, 3), each frame cropped to its centre square and area-resized.
+"""Decoding one file, or one folder of images, into clips: pieces of uint8 (T, R, R, 3).
 
 Pillow and PyAV are imported inside: a machine that only trains from a built store needs neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pvswgan.data.store import Array
+from pvswgan.data.pieces import LONGEST, BadFile, Piece, TooSmall
+from pvswgan.data.pixels import Pixels, centre_square, rgb
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-LONGEST = 256  # frames of a clip; a longer file becomes several, so that one clip always fits in memory
-STRIP_FPS = 25.0  # a strip does not say its rate
-
-
-class Piece(NamedTuple):
-    """A clip of a file: frames uint8 (T, R, R, 3), the file's frame where it begins, frames a second."""
-
-    frames: Array
-    start: int
-    fps: float
+STILL_FPS = 25.0  # pictures do not say their rate
+_HOLD_S = 2.0  # a frame that stands longer ends its clip: copies of it would teach standing still
+_EVEN = 0.5  # a video whose frames come this close to its usual interval (as a share of it) has a constant rate
+_JITTER = 0.25  # of an interval: rounded time stamps must neither drop a frame nor double one
 
 
-class BadFile(Exception):
-    """A file that holds no clip for us; the message goes on after its name: "has no video stream"."""
+# ---- pictures -------------------------------------------------------------------------------------------------
 
 
-class TooSmall(BadFile):
-    """Frames with fewer pixels than the store wants."""
-
-    def __init__(self, width: int, height: int, resolution: int) -> None:
-        self.side = min(width, height)
-        super().__init__(
-            f"has frames of {width}x{height} pixels, fewer than the resolution {resolution}; "
-            f"greatest allowed: {greatest_resolution(self.side)}"
-        )
-
-
-Decoder = Callable[[Path, int], Iterator[Piece]]
-
-
-def greatest_resolution(side: int) -> int:
-    """The greatest power of two that is not above `side`."""
-    return 1 << (side.bit_length() - 1)
-
-
-def decode(decoder: Decoder, path: Path, resolution: int) -> Iterator[Piece]:
-    """The clips of one file. Raises BadFile, whatever the decoder stumbled over."""
-    try:
-        if not path.stat().st_size:
-            raise BadFile("is empty (0 bytes)")
-        yield from decoder(path, resolution)
-    except (BadFile, MemoryError, ImportError):
-        raise
-    except Exception as error:  # Pillow and FFmpeg raise nearly anything for files that are not what they say
-        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise BadFile(f"cannot be decoded: {what.replace(str(path), path.name)}") from error
-
-
-def decode_strip(path: Path, resolution: int) -> Iterator[Piece]:
-    """Clips of an image that shows square frames side by side, the first at the left."""
+def read_strip(path: Path, resolution: int) -> Iterator[Piece]:
+    """Clips of an image that shows square frames side by side, the first at the left. Raises BadFile."""
     from PIL import Image
 
-    with Image.open(path) as file:
+    with named(path), Image.open(path) as file:
         width, side = file.size
         if width % side:
             raise BadFile(f"is {width}x{side} pixels; the width of a strip is a multiple of its height")
         if side < resolution:
             raise TooSmall(side, side, resolution)
-        image = file.convert("RGB")
-    for start in range(0, width // side, LONGEST):
-        lefts = range(start * side, min(width, (start + LONGEST) * side), side)
-        frames = [centre_square(image.crop((left, 0, left + side, side)), resolution) for left in lefts]
-        yield Piece(np.stack(frames), start, STRIP_FPS)
+        picture = rgb(file)
+    frames = (centre_square(picture[:, left : left + side], resolution) for left in range(0, width, side))
+    yield from cut(frames, STILL_FPS)
 
 
-def decode_video(path: Path, resolution: int) -> Iterator[Piece]:
-    """Clips of a video file's first video stream, upright; sound is not decoded."""
+def read_images(files: Sequence[Path], numbers: Sequence[int], resolution: int) -> Iterator[Piece]:
+    """Clips of the images of a folder, in the order of their numbers; where numbers are missing, another clip begins.
+
+    Raises BadFile where an image is broken, or of another size than the first.
+    """
+    gaps = Counter(after - before for before, after in pairwise(numbers))
+    step = max(gaps, key=lambda gap: (gaps[gap], -gap)) if gaps else 1
+    first = 0
+    for at in range(1, len(files) + 1):
+        if at == len(files) or numbers[at] - numbers[at - 1] != step:
+            yield from cut(_images(files[first:at], files[0], resolution), STILL_FPS, first)
+            first = at
+
+
+def _images(files: Sequence[Path], standard: Path, resolution: int) -> Iterator[Pixels]:
+    from PIL import Image
+
+    with Image.open(standard) as image:
+        wanted = image.size
+    for file in files:
+        with named(file, inside=True), Image.open(file) as image:
+            if image.size != wanted:
+                raise BadFile(f"changes its size at {file.name}: {image.width}x{image.height} after "
+                              f"{wanted[0]}x{wanted[1]} pixels")
+            yield centre_square(rgb(image), resolution)
+
+
+def cut(frames: Iterator[Pixels], fps: float, start: int = 0) -> Iterator[Piece]:
+    """Frames one after another as clips of at most LONGEST."""
+    held: list[Pixels] = []
+    for frame in frames:
+        held.append(frame)
+        if len(held) == LONGEST:
+            yield Piece(np.stack(held), start, start + len(held), fps)
+            start, held = start + len(held), []
+    if held:
+        yield Piece(np.stack(held), start, start + len(held), fps)
+
+
+# ---- videos ---------------------------------------------------------------------------------------------------
+
+
+class Timing(NamedTuple):
+    """When the frames of a video are shown.
+
+    fps      frames a second: of a variable rate, the rate that most frames have
+    even     whether the rate is constant: the frames are taken as they come, whatever small errors their times have
+    """
+
+    fps: float
+    even: bool
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
+    """(PyAV container, its first video stream). Raises BadFile for whatever FFmpeg stumbles over, in the block too."""
     import av
 
     # A playlist can call itself .mp4 and name addresses: nothing but files is opened.
-    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+    with named(path), av.open(str(path), options={"protocol_whitelist": "file"}) as container:
         if not container.streams.video:
             raise BadFile("has no video stream")
         stream = container.streams.video[0]
-        fps = float(stream.average_rate or stream.guessed_rate or STRIP_FPS)
-        frames: list[Array] = []
-        start = 0
-        for frame in container.decode(stream):
-            frames.append(_upright(centre_square(frame.to_image(), resolution), frame))
-            if len(frames) == LONGEST:
-                yield Piece(np.stack(frames), start, fps)
-                start, frames = start + LONGEST, []
-        if frames:
-            yield Piece(np.stack(frames), start, fps)
-        elif not start:
+        stream.codec_context.thread_count = 1  # the import has a process for each core
+        yield container, stream
+
+
+def read_video(path: Path, resolution: int, fps: float | None = None) -> Iterator[Piece]:
+    """Clips of a video's first video stream, upright; sound is not decoded.
+
+    fps  the frames are brought to this rate: doubled, or left out, by their time. None: the file's own rate; one that
+         varies is made constant, at the rate that most of its frames have
+    Raises BadFile.
+    """
+    timing = timing_of(path)
+    rate = fps or timing.fps
+    as_is = timing.even and fps is None
+    taken = _as_they_come(path, resolution) if as_is else _by_time(path, resolution, timing.fps, rate)
+    held, first, last = list[Pixels](), 0, 0
+
+    def piece() -> Piece:
+        return Piece(np.stack(held), first, last + 1, rate)
+
+    for index, pixels in taken:
+        if held and (pixels is None or len(held) == LONGEST):
+            yield piece()
+            held = []
+        if pixels is not None:
+            first = first if held else index
+            held.append(pixels)
+            last = index
+    if held:
+        yield piece()
+
+
+def timing_of(path: Path) -> Timing:
+    """When a video's frames are shown, read from its packets without decoding them. Raises BadFile."""
+    with open_video(path) as (container, stream):
+        known = float(stream.average_rate or stream.guessed_rate or STILL_FPS)
+        times = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        unit = float(stream.time_base or 0)
+    if None in times or len(times) < 3 or not unit:
+        return Timing(known if 0 < known <= 1000 else STILL_FPS, True)
+    steps = np.diff(np.sort(np.array(times, dtype=np.float64))) * unit
+    usual = float(np.median(steps))
+    if usual <= 0:
+        return Timing(known if 0 < known <= 1000 else STILL_FPS, True)
+    even = bool((np.abs(steps - usual) <= max(_EVEN * usual, 1.01 * unit)).all())
+    # The mean is free of the rounding of time stamps (to milliseconds, say); the file's own rate is exact if it fits.
+    rate = 1 / float(steps.mean()) if even else 1 / usual
+    return Timing(known if abs(known - rate) < 0.01 * rate else min(rate, 1000.0), even)
+
+
+def _as_they_come(path: Path, resolution: int) -> Iterator[tuple[int, Pixels]]:
+    """(index, pixels) of every frame."""
+    for index, _, frame in _frames(path, STILL_FPS):
+        yield index, _upright_square(frame, resolution)
+
+
+def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[tuple[int, Pixels | None]]:
+    """(index, pixels) of the frame that is shown at 0, 1/rate, 2/rate ... seconds; pixels None where a clip ends."""
+    origin = 0.0
+
+    def slot(time: float) -> int:
+        """Number of the first moment at which a frame of that time is shown."""
+        return math.ceil((time - origin) * rate - _JITTER)
+
+    for (index, time, frame), (_, until, _) in pairwise(_ended(_frames(path, own), 1 / own)):
+        origin = origin if index else time
+        moments = slot(until) - slot(time)
+        stands = moments > max(1.0, _HOLD_S * rate)
+        if moments > 0:
+            pixels = _upright_square(frame, resolution)
+            for _ in range(1 if stands else moments):
+                yield index, pixels
+        if stands:
+            yield index, None
+
+
+def _frames(path: Path, own: float) -> Iterator[tuple[int, float, Any]]:
+    """(index, seconds, PyAV frame) of every frame; own: frames a second where the file has no times."""
+    index = -1
+    with open_video(path) as (container, stream):
+        for index, frame in enumerate(container.decode(stream)):
+            yield index, index / own if frame.time is None else frame.time, frame
+        if index < 0:
             raise BadFile("holds no frame")
 
 
-def _upright(pixels: Array, frame: Any) -> Array:
-    """Turn a square frame (R, R, 3) as its file asks (phones store a turned picture and the angle)."""
-    return np.rot90(pixels, round(frame.rotation / 90) % 4) if frame.rotation else pixels
+def _ended(frames: Iterator[tuple[int, float, Any]], interval: float) -> Iterator[tuple[int, float, Any]]:
+    """The same, and after the last frame the time when it ends."""
+    index, time = 0, 0.0
+    for index, time, frame in frames:
+        yield index, time, frame
+    yield index + 1, time + interval, None
 
 
-def centre_square(image: Image, resolution: int) -> Array:
-    """uint8 (R, R, 3): the centre square of an RGB image, each pixel the mean of the area that it covers.
+def _upright_square(frame: Any, resolution: int) -> Pixels:
+    """uint8 (R, R, 3) of a PyAV frame, turned as its file asks (phones store a turned picture and the angle)."""
+    pixels = centre_square(frame.to_ndarray(format="rgb24"), resolution)
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4)) if frame.rotation else pixels
 
-    Raises TooSmall where the square has fewer pixels than R.
+
+@contextmanager
+def named(path: Path, inside: bool = False) -> Iterator[None]:
+    """Turns whatever a library stumbles over into a BadFile.
+
+    inside  the file is one of several of an item, so the reason has to name it
     """
-    width, height = image.size
-    side = min(width, height)
-    if side < resolution:
-        raise TooSmall(width, height, resolution)
-    left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
-    if side % resolution == 0:
-        return np.asarray(image.reduce(side // resolution, box))  # the same as below, and faster
-    return area_mean(np.asarray(image.crop(box)), resolution)
-
-
-def area_mean(pixels: Array, resolution: int) -> Array:
-    """uint8 (S, S, 3) -> uint8 (R, R, 3), R at most S: exact mean over S/R x S/R pixels, rounded once.
-
-    Pillow's own BOX takes whole pixels only, which shifts edges to and fro where S/R is no whole number.
-    """
-    side = len(pixels)
-    rows = _area_sum(pixels, resolution)
-    both = _area_sum(rows.swapaxes(0, 1), resolution).swapaxes(0, 1)
-    return np.rint(both / (side * side)).astype(np.uint8)
-
-
-def _area_sum(values: Array, resolution: int) -> Array:
-    """Integers (S, W, 3) -> int64 (R, W, 3): sums over S/R rows, parts of rows too, times R."""
-    side = len(values)
-    row, fraction = np.divmod(np.arange(resolution + 1) * side, resolution)  # borders, in rows and R-ths
-    above = np.zeros((side + 1, *values.shape[1:]), dtype=np.int64)
-    np.cumsum(values, axis=0, out=above[1:])
-    inside = values[np.minimum(row, side - 1)].astype(np.int64)
-    return np.diff(above[row] * resolution + inside * fraction[:, None, None], axis=0)
+    where = f"{path.name} " if inside else ""
+    try:
+        if not path.stat().st_size:
+            raise BadFile(f"{where}is empty (0 bytes)")
+        yield
+    except (BadFile, MemoryError, ImportError):
+        raise
+    except Exception as error:  # Pillow and FFmpeg raise nearly anything for files that are not what they say
+        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise BadFile(f"{where}cannot be decoded: {what.replace(str(path), path.name)}") from error

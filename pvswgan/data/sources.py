@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from types import ModuleType
 
 from pvswgan.data.build import Progress, Rules, build
 from pvswgan.data.format import VERSION, DataError, pyramid_sizes
-from pvswgan.data.pieces import BadFile, Drop, Item, Piece
+from pvswgan.data.pieces import Item
 from pvswgan.data.store import ClipStore
 
 FILES = ("videos", "ucf101", "strips", "frames", "array")  # kinds of data that layouts.py finds in a folder
@@ -71,7 +70,6 @@ class Recipe:
     classes: list[str]
     rules: Rules
     key: str
-    root: Path | None = None
     ignored: int = 0  # files of other kinds that lie between
 
     def build(self, place: Path, workers: int | None = None, progress: Progress | None = None) -> ClipStore:
@@ -135,16 +133,10 @@ def _files(wish: Wish) -> Recipe:
 
     path = _existing(wish.path)
     found = layouts.find(path, wish.source, resolution=wish.resolution, fps=wish.fps, clips=wish.clips, fold=wish.fold)
-    items = found.items + [Item(name, partial(_absent, name)) for name in found.missing]
     rules = Rules(wish.resolution, wish.compact, wish.frames, wish.clips)
-    inputs = [str(path), found.key()]
-    return Recipe(found.kind, _name(f"{found.kind}-{path.stem}", rules, inputs), items, found.classes, rules,
-                  json.dumps(inputs), found.root, found.ignored)
-
-
-def _absent(name: str) -> Iterator[Piece | Drop]:
-    raise BadFile("is named in the train and test lists, and is not there")
-    yield  # makes this a generator, as every item's reader
+    inputs: list[object] = [str(path), found.key()]
+    return Recipe(found.kind, _name(f"{found.kind}-{path.stem}", rules, inputs), found.items, found.classes, rules,
+                  json.dumps(inputs), found.ignored)
 
 
 def _drawn(wish: Wish) -> Recipe:

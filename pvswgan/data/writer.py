@@ -132,7 +132,7 @@ class StoreWriter:
             for growing in self._open.values():
                 with suppress(OSError):  # closing flushes, which fails again on a full disk
                     growing.file.close()
-            if self._key is None or not self.items:
+            if self._key is None or not self.items or not len(self):  # nothing that is worth going on with
                 shutil.rmtree(self.temporary, ignore_errors=True)
         os.close(self._lock)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from pvswgan.data import ClipStore
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -65,3 +68,28 @@ def write_video(
             container.mux(audio.encode(silence))
             container.mux(audio.encode(None))
     return path
+
+
+def write_timed(path: Path, clip: np.ndarray, times: list[float], codec: str = "libx264", unit: int = 1000) -> Path:
+    """A video whose frames are shown at these times, in seconds, kept in steps of 1/unit."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=unit)
+        stream.height, stream.width = clip.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, unit)
+        for pixels, time in zip(clip, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = round(time * unit), Fraction(1, unit)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def pixels(store: ClipStore, clip: int, resolution: int) -> np.ndarray:
+    """float (T, R, R, 3), 0 to 255: all of one clip."""
+    length = int(store.lengths[clip])
+    read = store.read([clip], [0], length, 1, (length, resolution))
+    return (read[0].permute(1, 2, 3, 0).numpy() + 1) * 127.5

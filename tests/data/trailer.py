@@ -12,7 +12,10 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +50,8 @@ class Scene:
     pan: float = 0.0  # pixels a frame that the background moves to the left
     after: str = "cut"
     keep: bool = True  # whether its heads should become clips
+    place: int | None = None  # which background; None: one of its own
+    late: int = 0  # so many frames at its start are not shown: a shot seen before, cut elsewhere
 
 
 @dataclass
@@ -70,13 +75,13 @@ class Truth:
     faces: list[Face] = field(default_factory=list)
 
 
+def _head(clip: int, frames: int = 52, after: str = "cut", pan: float = 0.0, **more: Any) -> Scene:
+    return Scene(frames, (Head(clip, **more),), pan, after)
+
+
 def scenes() -> list[Scene]:
     """The trailer: 21 different heads, and scenes that must give nothing."""
-    empty = Scene(40, keep=False)
-
-    def head(clip: int, frames: int = 52, after: str = "cut", pan: float = 0.0, **more: float) -> Scene:
-        return Scene(frames, (Head(clip, **more),), pan, after)  # type: ignore[arg-type]
-
+    empty, head = Scene(40, keep=False), _head
     return [
         head(0), head(1, x=220, side=200), empty,
         head(2, after="fade", frames=60), head(3, x=400, side=260, after="dissolve", frames=60),
@@ -86,11 +91,26 @@ def scenes() -> list[Scene]:
         head(9, side=300), Scene(20, (Head(10),), keep=False),  # too short
         head(11, x=380, y=200, side=170, after="dissolve", frames=60), Scene(60, after="dissolve", keep=False),
         head(12, frames=60, side=220), Scene(52, (Head(13, blur=9.0),), keep=False),  # blurred
-        head(14, x=300, side=280), head(15, x=260, side=210), Scene(52, (Head(0),), pan=1.0, keep=False),  # seen before
+        head(14, x=300, side=280), head(15, x=260, side=210),
+        Scene(52, (Head(0, side=246),), keep=False, place=0, late=5),  # seen before, a little larger
         head(16, after="fade", frames=60), Scene(60, after="fade", keep=False), head(17, frames=60, side=250),
         Scene(52, (Head(18, side=70),), keep=False),  # small
         head(19, x=330, side=230), Scene(52, (Head(20, still=True),), keep=False),  # a photograph
         empty,
+    ]
+
+
+def two_short() -> tuple[list[Scene], list[Scene]]:
+    """Two trailers of half a minute together; in the second comes a shot again that the first has shown."""
+    empty, head = Scene(36, keep=False), _head
+    return [
+        head(0, 48), head(5, 46, x=200, dx=3.0, pan=-3.0), empty, head(2, 56, after="fade"), head(19, 56, x=330, side=230),
+        Scene(20, (Head(10),), keep=False),
+    ], [
+        head(16, 56, after="dissolve"), Scene(46, after="dissolve", keep=False), head(12, 56, side=220),
+        Scene(46, (Head(7, 160, 180, 190), Head(8, 480, 190, 200))), Scene(46, (Head(13, blur=9.0),), keep=False),
+        Scene(46, (Head(18, side=70),), keep=False), Scene(48, (Head(0, side=246),), keep=False, place=0, late=5),
+        Scene(46, (Head(20, still=True),), keep=False),
     ]
 
 
@@ -112,17 +132,18 @@ class Parts:
 
 
 def background(parts: Parts, number: int, at: int, pan: float, blurred: bool) -> Pixels:
-    """uint8 (HEIGHT, WIDTH, 3): a scene of the actions, enlarged, as the camera sees it at its frame `at`."""
+    """float32 (HEIGHT, WIDTH, 3): a scene of the actions, enlarged, as the camera sees it at its frame `at`."""
     import cv2
 
     clip = parts.actions[number * 7 % len(parts.actions)]
-    frame = clip[_to_and_fro(at, len(clip))]
-    large = cv2.resize(frame, (900, 900), interpolation=cv2.INTER_CUBIC)
+    frame, scale = clip[_to_and_fro(at, len(clip))], 900 / clip.shape[1]
     if blurred:
-        large = cv2.GaussianBlur(large, (0, 0), 12)
+        frame = cv2.GaussianBlur(frame, (0, 0), 12 / scale)
     left = 130 + np.clip(pan * at, -129, 129)
-    moved = cv2.warpAffine(large, np.array([[1, 0, -left], [0, 1, -150.0]]), (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-    return np.asarray(moved)
+    middle = (scale - 1) / 2  # pixels lie on their centres
+    moved = cv2.warpAffine(frame, np.array([[scale, 0, middle - left], [0, scale, middle - 150]]), (WIDTH, HEIGHT),
+                           flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
 
 def paste(frame: Pixels, parts: Parts, head: Head, at: int) -> tuple[Pixels, tuple[float, float, float]]:
@@ -136,14 +157,21 @@ def paste(frame: Pixels, parts: Parts, head: Head, at: int) -> tuple[Pixels, tup
     place = np.array([[scale, 0, x - head.side / 2], [0, scale, y - head.side / 2]])
     if scale < 1:
         pixels = cv2.GaussianBlur(pixels, (0, 0), max(0.01, 0.45 * (1 / scale - 1)))
-    shown = cv2.warpAffine(pixels, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-    mask = np.zeros(pixels.shape[:2], np.float32)
-    mask[8:-8, 8:-8] = 1
-    mask = cv2.warpAffine(cv2.GaussianBlur(mask, (0, 0), 4), place, (WIDTH, HEIGHT))[..., None]
-    made = shown * mask + frame * (1 - mask)
+    shown = cv2.warpAffine(pixels, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR).astype(np.float32)
+    mask = cv2.warpAffine(_soft_square(len(pixels)), place, (WIDTH, HEIGHT))[..., None]
+    made = frame + (shown - frame) * mask
     if head.blur:
         made = cv2.GaussianBlur(made, (0, 0), head.blur)
-    return np.rint(made).astype(np.uint8), (x, y, head.side)
+    return made, (x, y, head.side)
+
+
+@cache
+def _soft_square(side: int) -> Pixels:
+    import cv2
+
+    mask = np.zeros((side, side), np.float32)
+    mask[8:-8, 8:-8] = 1
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 4))
 
 
 def _to_and_fro(at: int, frames: int) -> int:
@@ -155,12 +183,13 @@ def _to_and_fro(at: int, frames: int) -> int:
 def render(parts: Parts, scene: Scene, number: int) -> tuple[Pixels, list[Pixels]]:
     """uint8 (T, HEIGHT, WIDTH, 3) of a scene, and the squares (T, 3) of each head."""
     frames, squares = [], [[] for _ in scene.heads]  # type: ignore[var-annotated]
-    for at in range(scene.frames):
-        frame = background(parts, number, at, scene.pan, bool(scene.heads))
+    place = number if scene.place is None else scene.place
+    for at in range(scene.late, scene.late + scene.frames):
+        frame = background(parts, place, at, scene.pan, bool(scene.heads))
         for head, its in zip(scene.heads, squares, strict=True):
             frame, square = paste(frame, parts, head, at)
             its.append(square)
-        frames.append(frame)
+        frames.append(np.rint(frame.clip(0, 255)).astype(np.uint8))
     return np.stack(frames), [np.array(its) for its in squares]
 
 
@@ -238,7 +267,7 @@ class Score:
 
 def score_cuts(truth: Truth, shots: list[tuple[int, int]]) -> Score:
     """Borders between shots (start, stop) against the true ones, each of which counts once."""
-    found = [(before[1], after[0]) for before, after in zip(shots, shots[1:], strict=False)]
+    found = [(before[1], after[0]) for before, after in pairwise(shots)]
     missing = list(truth.borders)
     right = 0
     for first, last in found:
@@ -277,29 +306,46 @@ def _overlap(face: Face, start: int, stop: int, crops: Pixels) -> float:
     return float(np.mean(shared / (side**2 + (right - left) * (bottom - top) - shared)))
 
 
+@dataclass
+class Measured:
+    """How good the builder is on a trailer of known truth; kept: the clips that became part of the store."""
+
+    cuts: Score
+    faces: Score
+    overlaps: list[float]
+    fps: float  # frames a second of the first look
+
+
+def measured(file: Path, truth: Truth, kept: list[tuple[int, int]]) -> Measured:
+    """Score the shots of a trailer, and those of its clips whose (start, stop) are in the store, at the defaults."""
+    from pvswgan.data.trailers import FaceSettings, scan
+
+    settings, began = FaceSettings(), time.monotonic()
+    seen = scan.look(file, settings)
+    fps = truth.frames / (time.monotonic() - began)
+    plans = [plan for plan in scan.planned(seen, settings) if isinstance(plan, scan.Plan)]
+    clips = [(plan.start, plan.stop, plan.crops) for plan in plans if (plan.start, plan.stop) in kept]
+    faces, overlaps = score_faces(truth, clips)
+    return Measured(score_cuts(truth, [(shot.start, shot.stop) for shot in seen.shots]), faces, overlaps, fps)
+
+
 def main(out: Path) -> None:
     """Compose the trailer, build its store, and print how good the builder is."""
-    from pvswgan.data.trailers import SHEET, FaceSettings, faces_store, scan
+    from pvswgan.data.trailers import SHEET, FaceSettings, faces_store
 
     out.mkdir(parents=True, exist_ok=True)
     truth = Truth()
     file = write(out / "trailer.mp4", compose(scenes(), truth))
-    settings = FaceSettings()
     began = time.monotonic()
-    seen = scan.look(file, settings)
-    looked = time.monotonic() - began
-    print(f"cuts: {score_cuts(truth, [(shot.start, shot.stop) for shot in seen.shots])}")
-    began = time.monotonic()
-    store = faces_store([file], out / "store", settings, workers=1)
+    store = faces_store([file], out / "store", FaceSettings(), workers=1)
     built = time.monotonic() - began
-    plans = [plan for plan in scan.planned(seen, settings) if isinstance(plan, scan.Plan)]
-    kept = list(zip(store.starts.tolist(), store.stops.tolist(), strict=True))
-    clips = [(plan.start, plan.stop, plan.crops) for plan in plans if (plan.start, plan.stop) in kept]
-    score, overlaps = score_faces(truth, clips)
-    print(f"faces: {score}; overlap of crop and head {np.mean(overlaps):.3f} (least {min(overlaps):.3f})")
+    found = measured(file, truth, list(zip(store.starts.tolist(), store.stops.tolist(), strict=True)))
+    print(f"cuts: {found.cuts}")
+    print(f"faces: {found.faces}; overlap of crop and head {np.mean(found.overlaps):.3f} "
+          f"(least {min(found.overlaps):.3f})")
     for entry in store.skipped:
         print(f"  {entry.get('start', '')}..{entry.get('stop', '')} {entry['reason']}")
-    print(f"{truth.frames} frames, one process: looking {truth.frames / looked:.0f} frames/s, "
+    print(f"{truth.frames} frames, one process: looking {found.fps:.0f} frames/s, "
           f"the whole store {truth.frames / built:.0f} frames/s")
     print(f"contact sheet: {store.folder / SHEET}")
 

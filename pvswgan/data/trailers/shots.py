@@ -57,11 +57,10 @@ class ShotFinder:
     def feed(self, pixels: Pixels) -> None:
         """The next frame, bgr uint8 (H, W, 3), H and W the same for all."""
         import cv2
-        from scenedetect import FrameTimecode  # type: ignore[import-untyped]
 
         small = _fitted(pixels, _LONGER_SIDE)
-        time = FrameTimecode(self.count, fps=self._fps)
-        self.cuts += [found.frame_num for found in self._detector.process_frame(time, small)]
+        # It compares a frame with two on each side, so it tells a cut two frames late, but with the cut's own number.
+        self.cuts += [int(number) for number in self._detector.process_frame(self.count, small)]
         grey = cv2.cvtColor(_fitted(small, _GRID), cv2.COLOR_BGR2GRAY)
         if float(grey.mean()) < self._settings.black:
             self.mixed.add(self.count)

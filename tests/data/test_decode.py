@@ -1,0 +1,288 @@
+"""From one file to clips: strips, images, videos, their timing, and files that are broken in every way."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pvswgan.data import DataError, open_store
+from pvswgan.data.decode import read_images, read_strip, read_video, timing_of
+from pvswgan.data.pieces import BadFile
+from pvswgan.data.pixels import area_mean
+from tests.data.files import blocks, noise, pixels, write_strip, write_timed, write_video
+
+# --- strips
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_strips_come_through_pixel_for_pixel(data: Path, mode: str) -> None:
+    clip = noise(6, 16)
+    write_strip(data / "wave" / "0.png", clip, mode)
+    store = open_store("auto", data, 16, frames=6)
+    assert store.classes == ["wave"] and store.sources == ["wave/0.png"]
+    assert np.abs(pixels(store, 0, 16) - clip).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["0.png", "0.PNG", "0.jpg", "0.jpeg"])
+def test_grey_strips_and_every_suffix(data: Path, name: str) -> None:
+    write_strip(data / name, blocks(4, 16, 16), "L")
+    found = pixels(open_store("auto", data, 16, frames=4), 0, 16)
+    assert np.ptp(found, axis=-1).max() < 1e-4
+
+
+def test_a_whole_factor_is_one_box_mean(data: Path) -> None:
+    clip = noise(4, 32)
+    write_strip(data / "0.png", clip)
+    found = pixels(open_store("strips", data, 8, frames=4), 0, 8)
+    assert np.abs(found - clip.reshape(4, 8, 4, 8, 4, 3).mean(axis=(2, 4))).max() <= 0.5 + 1e-4
+
+
+def test_any_factor_keeps_the_frame_and_its_mean(data: Path) -> None:
+    clip = noise(4, 25)
+    write_strip(data / "0.png", clip)
+    found = pixels(open_store("strips", data, 16, frames=4), 0, 16)
+    assert (
+        np.abs(found.mean(axis=(1, 2)) - clip.mean(axis=(1, 2))).max() < 0.1
+    )  # no neighbouring frame leaks in
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_area_mean_is_the_mean_of_the_area(first: int, second: int) -> None:
+    resolution, side = sorted((first, second))
+    picture = noise(1, side, seed=side)[0]
+    fine = picture.repeat(resolution, axis=0).repeat(resolution, axis=1)  # every border lies between pixels
+    want = fine.reshape(resolution, side, resolution, side, 3).mean(axis=(1, 3))
+    assert np.abs(area_mean(picture, resolution) - want).max() <= 0.5 + 1e-9
+
+
+# --- videos
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.avi", "v.mkv", "v.mov", "v.m4v", "v.MP4"])
+def test_videos_are_cropped_to_the_centre_square(data: Path, name: str) -> None:
+    clip = blocks(12, 32, 64)
+    write_video(data / name, clip, rate=10)
+    store = open_store("auto", data, 32, frames=12)
+    assert store.lengths.tolist() == [12] and store.fps == pytest.approx(10.0)
+    assert np.abs(pixels(store, 0, 32) - clip[:, :, 16:48]).mean() < 4
+
+
+def test_upright_videos_are_cropped_too(data: Path) -> None:
+    clip = blocks(8, 96, 64)
+    write_video(data / "v.mp4", clip)
+    found = pixels(open_store("videos", data, 32, frames=8), 0, 32)
+    square = clip[:, 16:80].reshape(8, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    assert np.abs(found - square).mean() < 4
+
+
+def test_gif_and_webm(data: Path) -> None:
+    clip = blocks(5, 32, 32)
+    write_video(data / "a.gif", clip, codec="gif")
+    write_video(data / "b.webm", clip, codec="libvpx-vp9")
+    store = open_store("auto", data, 32, frames=5)
+    assert store.lengths.tolist() == [5, 5]
+    assert np.abs(pixels(store, 1, 32) - clip).mean() < 6
+
+
+def test_sound_is_left_out(data: Path) -> None:
+    write_video(data / "v.mp4", blocks(6, 32, 32), sound=True)
+    assert open_store("auto", data, 32, frames=6).lengths.tolist() == [6]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_rotation_is_honoured(data: Path, tmp_path: Path, quarters: int) -> None:
+    """A phone stores a turned picture, and how far to turn it clockwise in the track header's matrix."""
+    flat = write_video(tmp_path / "flat.mp4", blocks(4, 32, 48))
+    cosine, sine = ((0, 1), (-1, 0), (0, -1))[quarters - 1]
+    matrix = struct.pack(">9i", *(v << 16 for v in (cosine, sine, 0, -sine, cosine, 0, 0, 0)), 1 << 30)
+    header = bytearray(flat.read_bytes())
+    at = header.index(b"tkhd") + 44
+    header[at : at + 36] = matrix
+    (data / "turned.mp4").write_bytes(header)
+    upright = pixels(open_store("videos", data, 32, frames=4), 0, 32)
+    stored = pixels(open_store("videos", flat, 32, frames=4), 0, 32)
+    assert np.array_equal(upright, np.rot90(stored, -quarters, axes=(1, 2)))
+
+
+def test_a_long_video_becomes_clips_of_at_most_256_frames(data: Path) -> None:
+    write_video(data / "v.avi", blocks(600, 16, 16), codec="mpeg4")
+    store = open_store("auto", data, 8, frames=16)
+    assert store.lengths.tolist() == [256, 256, 88]
+    assert store.starts.tolist() == [0, 256, 512] and store.sources == ["v.avi"] * 3
+
+
+def test_a_long_strip_is_cut_too(data: Path) -> None:
+    clip = noise(300, 4)
+    write_strip(data / "0.png", clip)
+    store = open_store("auto", data, 4, frames=16)
+    assert store.lengths.tolist() == [256, 44]
+    assert np.abs(pixels(store, 1, 4) - clip[256:]).max() < 1e-4
+
+
+# --- broken files
+
+
+def break_files(folder: Path) -> dict[str, str]:
+    """One file of each kind that is no use, and words of the reason that is to be given."""
+    folder.mkdir(exist_ok=True)
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("this is no film\n" * 200)
+    whole = write_video(folder / "cut.mp4", noise(40, 64)).read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    write_video(folder / "sound.mp4", None, sound=True)
+    write_video(folder / "small.mp4", blocks(4, 16, 24))
+    (folder / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    return {
+        "empty.mp4": "is empty",
+        "text.mp4": "cannot be decoded: Invalid data",
+        "cut.mp4": "cannot be decoded",
+        "sound.mp4": "has no video stream",
+        "small.mp4": "24x16 pixels, fewer than the resolution 32; greatest allowed: 16",
+        "list.mp4": "cannot be decoded",
+    }
+
+
+def test_broken_videos_are_named_and_skipped(data: Path) -> None:
+    reasons = break_files(data)
+    write_video(data / "good.mp4", blocks(8, 32, 32))
+    store = open_store("auto", data, 32, frames=8)
+    assert store.sources == ["good.mp4"]
+    assert {entry["file"] for entry in store.skipped} == set(reasons)
+    for entry in store.skipped:
+        assert reasons[entry["file"]] in entry["reason"], entry
+        assert str(data) not in entry["reason"]
+
+
+def test_nothing_but_broken_files_is_an_error_that_says_why(data: Path, cache: Path) -> None:
+    break_files(data)
+    with pytest.raises(
+        DataError, match="none of the 6 files can be used: cut.mp4 cannot be decoded.* [.][.][.]"
+    ):
+        open_store("videos", data, 32, frames=8)
+    assert not list(cache.iterdir())
+
+
+def test_broken_strips_are_named_and_skipped(data: Path) -> None:
+    write_strip(data / "good.png", noise(8, 16))
+    write_strip(data / "small.png", noise(8, 8))
+    write_strip(data / "uneven.png", noise(1, 16, 50))
+    (data / "empty.png").write_bytes(b"")
+    (data / "text.png").write_text("hello")
+    (data / "cut.png").write_bytes((data / "good.png").read_bytes()[:3000])
+    store = open_store("auto", data, 16, frames=8)
+    assert store.sources == ["good.png"]
+    reasons = {entry["file"]: entry["reason"] for entry in store.skipped}
+    assert reasons["small.png"] == (
+        "has frames of 8x8 pixels, fewer than the resolution 16; greatest allowed: 8"
+    )
+    assert reasons["uneven.png"] == "is 50x16 pixels; the width of a strip is a multiple of its height"
+    assert reasons["empty.png"] == "is empty (0 bytes)"
+    assert reasons["text.png"].startswith("cannot be decoded: cannot identify image file")
+    assert reasons["cut.png"].startswith("cannot be decoded")
+
+
+def test_too_great_a_resolution_is_refused_with_the_greatest_allowed(data: Path) -> None:
+    write_strip(data / "0.png", noise(4, 16))
+    write_strip(data / "1.png", noise(4, 40))
+    with pytest.raises(DataError, match="resolution is 64, .* 40 pixels a side; greatest allowed: 32"):
+        open_store("auto", data, 64, frames=4)
+
+
+def test_too_many_frames_are_refused_with_the_longest(data: Path) -> None:
+    write_strip(data / "0.png", noise(4, 8))
+    write_strip(data / "1.png", noise(7, 8))
+    with pytest.raises(DataError, match="has 8 frames; the longest has 7"):
+        open_store("auto", data, 8, frames=8)
+
+
+
+
+# --- images one by one, and the shapes that pictures come in
+
+
+def test_sixteen_bit_greys_keep_their_high_byte(data: Path) -> None:
+    from PIL import Image
+
+    grey = np.arange(4 * 8 * 8, dtype=np.uint16).reshape(4, 8, 8) * 250
+    Image.fromarray(np.concatenate(list(grey), axis=1)).save(data / "0.png")
+    found = pixels(open_store("strips", data, 8, frames=4), 0, 8)
+    assert np.abs(found - (grey >> 8)[..., None]).max() < 1e-4
+
+
+def test_images_one_after_another_are_cut_at_256(data: Path) -> None:
+    files = [write_strip(data / f"{at}.png", noise(1, 4, seed=at)) for at in range(260)]
+    pieces = list(read_images(files, range(260), 4))
+    assert [(piece.start, piece.stop) for piece in pieces] == [(0, 256), (256, 260)]
+    assert np.array_equal(pieces[1].frames[3], noise(1, 4, seed=259)[0])
+
+
+def test_a_strip_that_is_broken_says_so(data: Path) -> None:
+    file = write_strip(data / "a.png", noise(1, 8, 20))
+    with pytest.raises(BadFile, match="is 20x8 pixels; the width of a strip is a multiple of its height"):
+        list(read_strip(file, 8))
+
+
+# --- the time of a video's frames
+
+
+def levels(frames: np.ndarray) -> list[int]:
+    """The number of the source frame that each frame shows: its blue level tells."""
+    return [round((float(blue) - 40) / 6) for blue in frames[..., 2].mean(axis=(1, 2))]
+
+
+def numbered(frames: int) -> np.ndarray:
+    """uint8 (T, 32, 32, 3): frame n is grey, with level 40 + 6 n; at most 34 frames."""
+    clip = np.zeros((frames, 32, 32, 3), np.uint8)
+    clip[...] = (40 + 6 * np.arange(frames))[:, None, None, None]
+    return clip
+
+
+@pytest.mark.parametrize(("own", "wanted", "shown"), [
+    (30, 15, range(0, 30, 2)),
+    (15, 30, np.repeat(range(30), 2)),
+    (30, 10, range(0, 30, 3)),
+    (24, 24, range(30)),
+    (30, 24, [int(np.floor(k * 30 / 24 + 0.25)) for k in range(24)]),
+])
+def test_a_video_is_brought_to_a_rate_by_time(data: Path, own: int, wanted: int, shown) -> None:  # type: ignore[no-untyped-def]
+    file = write_video(data / "v.mp4", numbered(30), rate=own)
+    [piece] = read_video(file, 32, wanted)
+    assert piece.fps == wanted and levels(piece.frames) == list(shown)
+    assert (piece.start, piece.stop) == (0, max(shown) + 1)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_rounded_time_stamps_are_a_constant_rate(data: Path, suffix: str) -> None:
+    """29.97 a second in whole milliseconds: 33, 34, 33 ... no frame may be doubled or lost."""
+    file = write_timed(data / f"v{suffix}", numbered(34), [n * 1001 / 30000 for n in range(34)])
+    timing = timing_of(file)
+    assert timing.even and timing.fps == pytest.approx(29.97, abs=0.05)
+    [piece] = read_video(file, 32)
+    assert levels(piece.frames) == list(range(34))
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_variable_rate_is_made_constant_by_time(data: Path, suffix: str) -> None:
+    """Eight frames at 10 a second, four that each stand twice as long, then eight at 10 again."""
+    times = [*np.arange(8) * 0.1, *(0.8 + np.arange(4) * 0.2), *(1.6 + np.arange(8) * 0.1)]
+    [piece] = read_video(write_timed(data / f"v{suffix}", numbered(20), times), 32)
+    assert piece.fps == pytest.approx(10.0)
+    assert levels(piece.frames) == [*range(8), *np.repeat(range(8, 12), 2), *range(12, 20)]
+
+
+def test_a_frame_that_stands_for_seconds_ends_its_clip(data: Path) -> None:
+    times = [*np.arange(6) * 0.1, *(9.0 + np.arange(8) * 0.1)]
+    first, second = read_video(write_timed(data / "v.mkv", numbered(14), times), 32)
+    assert levels(first.frames) == list(range(6)) and levels(second.frames) == list(range(6, 14))
+    assert (first.start, first.stop, second.start, second.stop) == (0, 6, 6, 14)
+
+
+def test_slow_films_are_not_cut_at_every_frame(data: Path) -> None:
+    [piece] = read_video(write_timed(data / "v.mkv", numbered(6), [3.0 * n for n in range(6)]), 32)
+    assert levels(piece.frames) == list(range(6)) and piece.fps == pytest.approx(1 / 3)
