@@ -181,7 +181,8 @@ def make_part(item: Item, file: Path, rules: Rules) -> Part:
                 if isinstance(piece, Drop):
                     part.drops.append(piece)
                 elif len(piece.frames) < rules.frames:
-                    reason = f"has {len(piece.frames)} frames, fewer than {rules.frames}"
+                    frames = "frame" if len(piece.frames) == 1 else "frames"
+                    reason = f"has {len(piece.frames)} {frames}, fewer than {rules.frames}"
                     part.drops.append(Drop(piece.start, piece.stop, reason))
                 else:
                     part.clips.append(_write(item, piece, out, rules))

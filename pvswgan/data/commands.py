@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +20,7 @@ from pvswgan.data.format import DataError
 from pvswgan.data.jobs import Cancelled, Job
 from pvswgan.data.sources import LEAST, Recipe, Wish, cache_folder, is_store, recipe
 from pvswgan.data.store import ClipStore
+from pvswgan.data.trailers import REPORT, SHEET, FaceSettings, faces_recipe
 from pvswgan.data.verify import open_for_people, paper_bytes, summary, verify
 
 app = typer.Typer(no_args_is_help=True, help="Clips for training: bring videos in, draw some, look at what is there.")
@@ -49,6 +53,36 @@ def import_(
     """Bring clips in: a folder of files becomes a store that trains well."""
     wish = Wish(source, path, resolution, frames, clips, 0, fps, fold, compact)
     _make(lambda: recipe(wish), out, workers, job, path=str(path), resolution=resolution)
+
+
+@app.command()
+def faces(
+    trailers: Annotated[list[Path], typer.Argument(help="films, or folders that are searched for films")],
+    out: Out = None,
+    settings: Annotated[Path | None, typer.Option(help="a YAML file of what to look for; the options here win")] = None,
+    resolution: Annotated[int | None, typer.Option(help="pixels a side, a power of two; default: 256")] = None,
+    frames: Annotated[int | None, typer.Option(help="of each clip; default: 32")] = None,
+    margin: Annotated[float | None, typer.Option(
+        help="space left at each side of a face, as a share of its size; default: 0.05")] = None,
+    detector: Annotated[str | None, typer.Option(
+        help="cascade, or the path of a YuNet model (.onnx); default: cascade")] = None,
+    compact: Compact = False,
+    workers: Workers = None,
+    job: JobFolder = None,
+) -> None:
+    """Cut clips of faces out of film trailers, as TrailerFaces was made."""
+    options: dict[str, Any] = {"resolution": resolution, "frames": frames, "margin": margin, "detector": detector}
+    given = {name: value for name, value in options.items() if value is not None}
+
+    def find() -> Recipe:
+        wanted = FaceSettings() if settings is None else FaceSettings.load(settings)
+        return faces_recipe(trailers, replace(wanted, **given), compact=compact)
+
+    store = _make(find, out, workers, job, path=", ".join(map(str, trailers)), resolution=resolution)
+    dropped = json.loads((store.folder / REPORT).read_text(encoding="utf-8"))["dropped"]
+    _say("dropped: " + (", ".join(f"{kind} {count}" for kind, count in dropped.items()) or "nothing"))
+    _say(f"contact sheet: {store.folder / SHEET}")
+    _say(f"report: {store.folder / REPORT}")
 
 
 @app.command()
@@ -172,7 +206,8 @@ def _describe_skipped(store: ClipStore, most: int) -> None:
         frames = f" (frames {entry['start']} to {entry['stop']})" if "start" in entry else ""
         _say(f"  {entry['file']}{frames} {entry['reason']}")
     if len(store.skipped) > most:
-        _say(f"  ... {len(store.skipped) - most} more: --skipped {len(store.skipped)} names them all")
+        name_all = f"python -m pvswgan data info {shlex.quote(str(store.folder))} --skipped {len(store.skipped)}"
+        _say(f"  ... {len(store.skipped) - most} more; all: {name_all}")
 
 
 def _list_cache() -> None:

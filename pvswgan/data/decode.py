@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pvswgan.data.pieces import LONGEST, BadFile, Piece, TooSmall
+from pvswgan.data.pieces import LONGEST, BadFile, Drop, Piece, TooSmall
 from pvswgan.data.pixels import Pixels, centre_square, rgb
 
 STILL_FPS = 25.0  # pictures do not say their rate
 _HOLD_S = 2.0  # a frame that stands longer ends its clip: copies of it would teach standing still
 _EVEN = 0.5  # a video whose frames come this close to its usual interval (as a share of it) has a constant rate
+_DAMAGED = "is damaged: these frames cannot be put together"
 _JITTER = 0.25  # of an interval: rounded time stamps must neither drop a frame nor double one
 
 
@@ -109,8 +110,8 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
         yield container, stream
 
 
-def read_video(path: Path, resolution: int, fps: float | None = None) -> Iterator[Piece]:
-    """Clips of a video's first video stream, upright; sound is not decoded.
+def read_video(path: Path, resolution: int, fps: float | None = None) -> Iterator[Piece | Drop]:
+    """Clips of a video's first video stream, upright; sound is not decoded, and frames that are damaged are dropped.
 
     fps  the frames are brought to this rate: doubled, or left out, by their time. None: the file's own rate; one that
          varies is made constant, at the rate that most of its frames have
@@ -126,10 +127,12 @@ def read_video(path: Path, resolution: int, fps: float | None = None) -> Iterato
         return Piece(np.stack(held), first, last + 1, rate)
 
     for index, pixels in taken:
-        if held and (pixels is None or len(held) == LONGEST):
+        if held and (not isinstance(pixels, np.ndarray) or len(held) == LONGEST):
             yield piece()
             held = []
-        if pixels is not None:
+        if isinstance(pixels, Drop):
+            yield pixels
+        elif pixels is not None:
             first = first if held else index
             held.append(pixels)
             last = index
@@ -155,13 +158,13 @@ def timing_of(path: Path) -> Timing:
     return Timing(known if abs(known - rate) < 0.01 * rate else min(rate, 1000.0), even)
 
 
-def _as_they_come(path: Path, resolution: int) -> Iterator[tuple[int, Pixels]]:
+def _as_they_come(path: Path, resolution: int) -> Iterator[tuple[int, Pixels | Drop]]:
     """(index, pixels) of every frame."""
     for index, _, frame in _frames(path, STILL_FPS):
-        yield index, _upright_square(frame, resolution)
+        yield index, frame if isinstance(frame, Drop) else _upright_square(frame, resolution)
 
 
-def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[tuple[int, Pixels | None]]:
+def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[tuple[int, Pixels | Drop | None]]:
     """(index, pixels) of the frame that is shown at 0, 1/rate, 2/rate ... seconds; pixels None where a clip ends."""
     origin = 0.0
 
@@ -170,6 +173,9 @@ def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[t
         return math.ceil((time - origin) * rate - _JITTER)
 
     for (index, time, frame), (_, until, _) in pairwise(_ended(_frames(path, own), 1 / own)):
+        if isinstance(frame, Drop):
+            yield index, frame
+            continue
         origin = origin if index else time
         moments = slot(until) - slot(time)
         stands = moments > max(1.0, _HOLD_S * rate)
@@ -182,11 +188,23 @@ def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[t
 
 
 def _frames(path: Path, own: float) -> Iterator[tuple[int, float, Any]]:
-    """(index, seconds, PyAV frame) of every frame; own: frames a second where the file has no times."""
-    index = -1
+    """(index, seconds, PyAV frame) of every frame; own: frames a second where the file has no times.
+
+    From a damaged frame to the next that stands alone, which may all be made from it, one Drop comes in their place.
+    """
+    index, damaged = -1, None
     with open_video(path) as (container, stream):
         for index, frame in enumerate(container.decode(stream)):
-            yield index, index / own if frame.time is None else frame.time, frame
+            time = index / own if frame.time is None else frame.time
+            if frame.is_corrupt:
+                damaged = damaged or (index, time)
+            elif damaged and frame.key_frame:
+                yield *damaged, Drop(damaged[0], index, _DAMAGED)
+                damaged = None
+            if not damaged:
+                yield index, time, frame
+        if damaged:
+            yield *damaged, Drop(damaged[0], index + 1, _DAMAGED)
         if index < 0:
             raise BadFile("holds no frame")
 

@@ -57,7 +57,7 @@ class Found:
 
     def key(self) -> str:
         """A hash that names the files with their sizes and dates, and how they are read."""
-        stamps = [(os.path.relpath(file, self.root), file.stat().st_size, file.stat().st_mtime_ns) for file in self.files]
+        stamps = [(os.path.relpath(file, self.root), *_stamp(file)) for file in self.files]
         return hashlib.sha256(json.dumps([stamps, self.how]).encode("ascii")).hexdigest()
 
 
@@ -108,7 +108,8 @@ def walk(path: Path) -> list[Path]:
             continue
         seen.add(here)
         inner[:] = [name for name in inner if not name.startswith((".", "__MACOSX"))]
-        files += [file for name in names if not name.startswith(".") and (file := Path(folder, name)).is_file()]
+        here_too = (Path(folder, name) for name in names if not name.startswith("."))
+        files += [file for file in here_too if file.is_file() or file.is_symlink()]  # a link to nothing is told of
     return sorted(files, key=lambda file: file.relative_to(path).parts)
 
 
@@ -193,6 +194,15 @@ def _fails(reason: str) -> Iterator[Piece | Drop]:
 
 def _of(files: Sequence[Path], suffixes: frozenset[str]) -> list[Path]:
     return [file for file in files if file.suffix.lower() in suffixes]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Size and date; of a link to nothing, or a file that was taken away, none: reading it will tell why."""
+    try:
+        status = file.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def _relative(file: Path, root: Path) -> str:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pvswgan.data import DataError, open_store
+from pvswgan.data import open_store
 from pvswgan.data.decode import read_images, read_strip, read_video, timing_of
-from pvswgan.data.pieces import BadFile
+from pvswgan.data.pieces import BadFile, Drop, Piece
 from pvswgan.data.pixels import area_mean
 from tests.data.files import blocks, noise, pixels, write_strip, write_timed, write_video
 
@@ -125,84 +125,6 @@ def test_a_long_strip_is_cut_too(data: Path) -> None:
     assert np.abs(pixels(store, 1, 4) - clip[256:]).max() < 1e-4
 
 
-# --- broken files
-
-
-def break_files(folder: Path) -> dict[str, str]:
-    """One file of each kind that is no use, and words of the reason that is to be given."""
-    folder.mkdir(exist_ok=True)
-    (folder / "empty.mp4").write_bytes(b"")
-    (folder / "text.mp4").write_text("this is no film\n" * 200)
-    whole = write_video(folder / "cut.mp4", noise(40, 64)).read_bytes()
-    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 2])
-    write_video(folder / "sound.mp4", None, sound=True)
-    write_video(folder / "small.mp4", blocks(4, 16, 24))
-    (folder / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
-    return {
-        "empty.mp4": "is empty",
-        "text.mp4": "cannot be decoded: Invalid data",
-        "cut.mp4": "cannot be decoded",
-        "sound.mp4": "has no video stream",
-        "small.mp4": "24x16 pixels, fewer than the resolution 32; greatest allowed: 16",
-        "list.mp4": "cannot be decoded",
-    }
-
-
-def test_broken_videos_are_named_and_skipped(data: Path) -> None:
-    reasons = break_files(data)
-    write_video(data / "good.mp4", blocks(8, 32, 32))
-    store = open_store("auto", data, 32, frames=8)
-    assert store.sources == ["good.mp4"]
-    assert {entry["file"] for entry in store.skipped} == set(reasons)
-    for entry in store.skipped:
-        assert reasons[entry["file"]] in entry["reason"], entry
-        assert str(data) not in entry["reason"]
-
-
-def test_nothing_but_broken_files_is_an_error_that_says_why(data: Path, cache: Path) -> None:
-    break_files(data)
-    with pytest.raises(
-        DataError, match="none of the 6 files can be used: cut.mp4 cannot be decoded.* [.][.][.]"
-    ):
-        open_store("videos", data, 32, frames=8)
-    assert not list(cache.iterdir())
-
-
-def test_broken_strips_are_named_and_skipped(data: Path) -> None:
-    write_strip(data / "good.png", noise(8, 16))
-    write_strip(data / "small.png", noise(8, 8))
-    write_strip(data / "uneven.png", noise(1, 16, 50))
-    (data / "empty.png").write_bytes(b"")
-    (data / "text.png").write_text("hello")
-    (data / "cut.png").write_bytes((data / "good.png").read_bytes()[:3000])
-    store = open_store("auto", data, 16, frames=8)
-    assert store.sources == ["good.png"]
-    reasons = {entry["file"]: entry["reason"] for entry in store.skipped}
-    assert reasons["small.png"] == (
-        "has frames of 8x8 pixels, fewer than the resolution 16; greatest allowed: 8"
-    )
-    assert reasons["uneven.png"] == "is 50x16 pixels; the width of a strip is a multiple of its height"
-    assert reasons["empty.png"] == "is empty (0 bytes)"
-    assert reasons["text.png"].startswith("cannot be decoded: cannot identify image file")
-    assert reasons["cut.png"].startswith("cannot be decoded")
-
-
-def test_too_great_a_resolution_is_refused_with_the_greatest_allowed(data: Path) -> None:
-    write_strip(data / "0.png", noise(4, 16))
-    write_strip(data / "1.png", noise(4, 40))
-    with pytest.raises(DataError, match="resolution is 64, .* 40 pixels a side; greatest allowed: 32"):
-        open_store("auto", data, 64, frames=4)
-
-
-def test_too_many_frames_are_refused_with_the_longest(data: Path) -> None:
-    write_strip(data / "0.png", noise(4, 8))
-    write_strip(data / "1.png", noise(7, 8))
-    with pytest.raises(DataError, match="has 8 frames; the longest has 7"):
-        open_store("auto", data, 8, frames=8)
-
-
-
-
 # --- images one by one, and the shapes that pictures come in
 
 
@@ -274,6 +196,25 @@ def test_a_variable_rate_is_made_constant_by_time(data: Path, suffix: str) -> No
     [piece] = read_video(write_timed(data / f"v{suffix}", numbered(20), times), 32)
     assert piece.fps == pytest.approx(10.0)
     assert levels(piece.frames) == [*range(8), *np.repeat(range(8, 12), 2), *range(12, 20)]
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".mp4"), ("mpeg4", ".avi")])
+@pytest.mark.parametrize("fps", [None, 5])
+def test_damaged_frames_are_cut_out_up_to_the_next_that_stands_alone(
+    data: Path, codec: str, suffix: str, fps: float | None
+) -> None:
+    file = write_video(data / f"v{suffix}", noise(60, 32), codec=codec)
+    held, rng = bytearray(file.read_bytes()), np.random.default_rng(1)
+    for at in rng.integers(len(held) // 3, len(held) // 2, 30):
+        held[at] ^= 0xFF
+    file.write_bytes(held)
+    before, drop, *after = read_video(file, 32, fps)
+    assert isinstance(before, Piece) and isinstance(drop, Drop) and "is damaged" in drop.reason
+    assert 10 < before.stop <= drop.start < drop.stop <= 60 and before.start == 0
+    assert not any(isinstance(piece, Drop) or piece.start < drop.stop for piece in after)
+    whole = noise(60, 32)[: drop.start]
+    shown = whole[:: 1 if fps is None else 2]
+    assert len(shown) == len(before.frames) and np.abs(before.frames.astype(int) - shown).mean() < 60
 
 
 def test_a_frame_that_stands_for_seconds_ends_its_clip(data: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from pvswgan.data import DataError, open_store
 from pvswgan.data.layouts import find, kind_of, walk
-from tests.data.files import SHARED, blocks, needs, noise, pixels, write_strip, write_video
+from tests.data.files import blocks, noise, pixels, write_strip, write_video
+
 
 def test_class_folders_are_the_labels_sorted(data: Path) -> None:
     for name in ("walk/1.png", "walk/0.png", "bend/deep/0.png", "0.png", ".hidden/0.png", "walk/.0.png"):

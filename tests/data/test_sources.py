@@ -10,13 +10,14 @@ import pytest
 
 from pvswgan.data import DataError, open_store, toyfaces
 from pvswgan.data.build import Told
-from pvswgan.data.sources import Wish, cache_folder, recipe
-from tests.data.files import SHARED, needs, noise, pixels, write_strip, write_video
+from pvswgan.data.sources import cache_folder
+from tests.data.files import SHARED, needs, noise, pixels, write_strip
+
 
 @pytest.mark.parametrize(
     ("source", "path", "words"),
     [
-        ("movies", ".", "data source is 'movies'; allowed: auto, toyfaces, shapes, videos, ucf101, strips, frames, array"),
+        ("movies", ".", "data source is 'movies'; allowed: auto, toyfaces, shapes, videos, ucf101, strips, frames"),
         ("auto", None, "no data path is given"),
         ("strips", "", "no data path is given"),
         ("auto", "/no/such/folder", "data path /no/such/folder does not exist"),

@@ -104,11 +104,11 @@ def two_short() -> tuple[list[Scene], list[Scene]]:
     """Two trailers of half a minute together; in the second comes a shot again that the first has shown."""
     empty, head = Scene(36, keep=False), _head
     return [
-        head(0, 48), head(5, 46, x=200, dx=3.0, pan=-3.0), empty, head(2, 56, after="fade"), head(19, 56, x=330, side=230),
-        Scene(20, (Head(10),), keep=False),
+        head(0, 48), head(5, 46, x=200, dx=3.0, pan=-3.0), empty, head(2, 56, after="fade"),
+        head(19, 56, x=330, side=230), Scene(20, (Head(10),), keep=False),
     ], [
         head(16, 56, after="dissolve"), Scene(46, after="dissolve", keep=False), head(12, 56, side=220),
-        Scene(46, (Head(7, 160, 180, 190), Head(8, 480, 190, 200))), Scene(46, (Head(13, blur=9.0),), keep=False),
+        Scene(46, (Head(7, 160, 180, 190), Head(8, 480, 190, 200))), Scene(46, (Head(19, blur=6.0),), keep=False),
         Scene(46, (Head(18, side=70),), keep=False), Scene(48, (Head(0, side=246),), keep=False, place=0, late=5),
         Scene(46, (Head(20, still=True),), keep=False),
     ]
@@ -229,7 +229,7 @@ def write(path: Path, frames: Iterator[Pixels], quality: int = 20) -> Path:
     import av
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": str(quality), "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=FPS, options={"crf": str(quality), "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.thread_count = 1
         for pixels in frames:

@@ -77,13 +77,16 @@ def codec_(clips: Annotated[int, typer.Option(min=1, help="clips of each kind")]
 def import_(path: Annotated[Path, typer.Argument(help="folder of clips")],
             resolution: int = 64, workers: Annotated[list[int] | None, typer.Option(help="processes; several")] = None,
             compact: bool = False, clips: Annotated[int | None, typer.Option(help="at most so many")] = None) -> None:
-    """Files and clips a second that an import decodes, and the memory that its processes take."""
+    """Files and clips a second that an import decodes, the memory that its processes take; needs room in the cache."""
+    from pvswgan.data.sources import cache_folder
     from train.benchmark.importing import import_row
 
     table = Table("workers", "files/s", "clips/s", "MB/s of pixels", "seconds", "MiB, main", "MiB, greatest worker",
                   title=f"{path} at {resolution} pixels" + (", compact" if compact else ""))
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
     for count in workers or [1, 2]:
-        with tempfile.TemporaryDirectory(prefix="pvswgan-import-", dir=os.environ.get("PVSWGAN_CACHE")) as folder:
+        with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=cache) as folder:
             row = import_row(path, Path(folder) / "store", resolution, count, compact, clips)
         table.add_row(str(count), f"{row['files_s']:.1f}", f"{row['clips_s']:.1f}", f"{row['mb_s']:.0f}",
                       f"{row['seconds']:.1f}", f"{row['main_mib']:.0f}", f"{row['worker_mib']:.0f}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pvswgan.data.build import Progress, Rules, build
-from pvswgan.data.format import DataError
+from pvswgan.data.build import Progress, Rules
+from pvswgan.data.format import VERSION, DataError
 from pvswgan.data.pieces import Item
+from pvswgan.data.sources import Recipe
 from pvswgan.data.store import ClipStore
 from pvswgan.data.trailers.detect import detector
 from pvswgan.data.trailers.filters import KINDS, kind
@@ -28,32 +33,56 @@ REPORT = "report.json"
 CLASS = "face"
 
 
-def faces_store(trailers: Sequence[Path], out: Path, settings: FaceSettings, workers: int | None = None,
-                progress: Progress | None = None, *, compact: bool = False) -> ClipStore:
-    """Build the store `out` of the faces in trailers; files, or folders that are searched for videos.
+@dataclass(frozen=True)
+class FaceRecipe(Recipe):
+    """A store of faces: what `build` needs, and the settings that the report repeats."""
 
-    Writes contact-sheet.jpg and report.json into it. The same call goes on with a build that was stopped. Raises
-    DataError where there is no trailer, no face in any of them, or a package or the model is missing.
+    settings: FaceSettings = field(default_factory=FaceSettings)
+
+    def build(self, place: Path, workers: int | None = None, progress: Progress | None = None) -> ClipStore:
+        """The store at `place`, built, finished or found there, with its contact sheet and its report.
+
+        Raises DataError where no trailer shows a face of use, or a package is missing.
+        """
+        # A trailer takes a minute: in a process of its own from the first, or a cancel would not be heard meanwhile.
+        store = super().build(place, workers or len(os.sched_getaffinity(0)), progress)
+        if not (store.folder / SHEET).exists():
+            contact_sheet(_thumbnails(store), store.folder / SHEET)
+        if not (store.folder / REPORT).exists():
+            text = json.dumps(report(store, self.settings), indent=1, ensure_ascii=False)
+            temporary = store.folder / f"{REPORT}.part"
+            # Names of files may hold any bytes; what is not text becomes a question mark, here alone.
+            temporary.write_text(text + "\n", encoding="utf-8", errors="replace")
+            temporary.replace(store.folder / REPORT)
+        return store
+
+
+def faces_recipe(trailers: Sequence[Path], settings: FaceSettings, *, compact: bool = False) -> FaceRecipe:
+    """What to build of the faces in trailers; files, or folders that are searched for videos.
+
+    Raises DataError where there is no trailer, or a package or the model is missing.
     """
     files = trailer_files(trailers)
     try:
         detector(settings)  # better refused now than once for each trailer
-        rules = Rules(settings.resolution, compact, settings.frames, distinct=settings.duplicates)
-        store = build(out, items(files, settings), [CLASS], rules, key=_key(files, settings), workers=workers,
-                      progress=progress)
     except ImportError as error:
         raise DataError(f"finding faces needs a package that is not installed: {error.name}") from error
-    contact_sheet(_thumbnails(store), store.folder / SHEET)
-    text = json.dumps(report(store, settings), indent=1, ensure_ascii=False)
-    temporary = store.folder / f"{REPORT}.part"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(store.folder / REPORT)
-    return store
+    rules = Rules(settings.resolution, compact, settings.frames, distinct=settings.duplicates)
+    key = _key(files, settings)
+    digest = hashlib.sha256(json.dumps([VERSION, vars(rules), key]).encode("ascii")).hexdigest()
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(trailers[0]).expanduser().resolve().stem)[:60]
+    name = f"faces-{stem}-{settings.resolution}{'-compact' if compact else ''}-{digest[:16]}"
+    items = [Item(name, partial(faces, path, settings)) for name, path in files.items()]
+    return FaceRecipe("faces", name, items, [CLASS], rules, key, settings=settings)
 
 
-def items(files: dict[str, Path], settings: FaceSettings) -> list[Item]:
-    """What `build` reads: one item a trailer."""
-    return [Item(name, partial(faces, path, settings)) for name, path in files.items()]
+def faces_store(trailers: Sequence[Path], out: Path, settings: FaceSettings, workers: int | None = None,
+                progress: Progress | None = None, *, compact: bool = False) -> ClipStore:
+    """Build the store `out` of the faces in trailers, with contact-sheet.jpg and report.json in it.
+
+    The same call goes on with a build that was stopped; a store that is there already stays. Raises DataError.
+    """
+    return faces_recipe(trailers, settings, compact=compact).build(out, workers, progress)
 
 
 def trailer_files(trailers: Sequence[Path]) -> dict[str, Path]:

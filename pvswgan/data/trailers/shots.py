@@ -15,7 +15,7 @@ from pvswgan.data.trailers.video import Pixels
 _LONGER_SIDE = 320  # pixels of the picture that PySceneDetect compares: it takes means over whole pictures
 _GRID = 64  # the dissolve finder's pictures are at most so many pixels wide
 _HALF_S = 0.25  # a dissolve is looked for between pictures that lie so many seconds before and after
-_MIXED = 0.33  # of a dissolve, the middle picture is off the mean of the two by less than this share of their difference
+_MIXED = 0.33  # a dissolve's middle picture is off the mean of the two by less than this share of their difference
 _BAR = 20.0  # rows and columns that are never brighter are black bars (video's black is 16, codecs add a little)
 _BARS_MOST = 0.3  # of the height or width; more is a dark scene, not a bar
 _SHORTEST = 2  # frames of a shot
