@@ -110,3 +110,24 @@ def test_every_key_says_what_it_means():
 
     sections = [Data, Growth, Network, SwganLoss, WganGpLoss, Train, Log]
     assert [name for section in sections for name in undescribed(section)] == []
+
+
+def test_one_stride_or_several():
+    assert parse({"data": {"source": "shapes", "stride": 3}}).data.strides() == [3]
+    assert parse({"data": {"source": "toyfaces", "stride": [4, 1, 2]}}).data.strides() == [1, 2, 4]
+
+
+@pytest.mark.parametrize("override, words", [
+    ("data.stride=0", "data.stride is 0: allowed: at least 1"),
+    ("data.stride=[1, 0]", "data.stride.1 is 0: allowed: at least 1"),
+    ("data.stride=[]", "data.stride is .*: allowed: 1 values"),
+    ("data.fold=4", "data.fold is 4: allowed: at most 3"),
+    ("data.fps=0", "data.fps is 0.*: allowed: more than 0"),
+    ("data.split=''", "data.split is '': allowed: some text"),
+    ("data.reverse=maybe", "data.reverse is 'maybe'"),
+    ("data.source=films", "data.source is 'films': allowed: 'auto', 'toyfaces', 'shapes', 'videos', 'ucf101'"),
+    ("data.source=ucf101", "data.path is missing: source 'ucf101' wants a folder"),
+])
+def test_impossible_data_is_refused_by_its_key(override, words):
+    with pytest.raises(ConfigError, match=words):
+        parse({"data": {"source": "shapes"}}, [override])

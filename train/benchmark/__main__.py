@@ -1,4 +1,4 @@
-"""python -m train.benchmark {reads,codec,import}: tables of what this machine does, with machine and date."""
+"""python -m train.benchmark {reads,codec,import,draw}: tables of what this machine does, with machine and date."""
 
 from __future__ import annotations
 
@@ -90,6 +90,20 @@ def import_(path: Annotated[Path, typer.Argument(help="folder of clips")],
             row = import_row(path, Path(folder) / "store", resolution, count, compact, clips)
         table.add_row(str(count), f"{row['files_s']:.1f}", f"{row['clips_s']:.1f}", f"{row['mb_s']:.0f}",
                       f"{row['seconds']:.1f}", f"{row['main_mib']:.0f}", f"{row['worker_mib']:.0f}")
+    _show(table)
+
+
+@app.command()
+def draw(resolutions: Annotated[list[int] | None, typer.Option("--resolution", help="pixels; several")] = None,
+         seconds: Annotated[float, typer.Option(min=0.1, help="of drawing for each")] = 4.0,
+         workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None) -> None:
+    """Clips of 32 frames a second that toyfaces and shapes are drawn with."""
+    from train.benchmark.drawing import draw_rows
+
+    count = workers or len(os.sched_getaffinity(0))
+    table = Table("set", "pixels", "clips/s", title=f"clips of 32 frames, {count} processes")
+    for row in draw_rows(resolutions or [32, 64, 128, 256], seconds, count):
+        table.add_row(row["set"], str(row["resolution"]), f"{row['clips_s']:.1f}")
     _show(table)
 
 

@@ -1,0 +1,57 @@
+"""The benchmarks of the data: they run, at a size for tests, and what they print of quality is right."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pvswgan.data import toyfaces
+from pvswgan.data.sources import open_store
+from tests.data.files import noise, write_strip
+from tests.train import tiny
+from train.benchmark.__main__ import app
+from train.benchmark.codec import codec_table, psnr, ssim
+from train.benchmark.reads import reads_table
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_reads_are_compared_with_training_at_every_stage():
+    settings = tiny.config()
+    store = open_store("toyfaces", None, 8, frames=8, clips=12)
+    rows = reads_table(settings, store, seconds=0.05)
+    assert [row["size"] for row in rows] == ["4x4x4", "4x8x8", "8x8x8"]
+    for row in rows:
+        assert row["timed"] and row["read"] > 0 and row["times"] == pytest.approx(row["read"] / row["trained"])
+
+
+def test_codecs_are_measured_against_the_pixels_themselves():
+    clips = [toyfaces.draw(n, resolution=64, frames=20) for n in range(2)]
+    rows = {row["codec"]: row for row in codec_table(clips)}
+    assert rows["h264 lossless"]["psnr"] == rows["webp lossless"]["psnr"] == float("inf")
+    ours = rows["h264 of the store"]
+    assert ours["worst_psnr"] > 45 and ours["worst_ssim"] > 0.99 and 0.97 < ours["motion"] < 1.03
+    assert ours["bytes"] * ours["smaller"] == pytest.approx(20 * 64 * 64 * 3, rel=0.01)
+    assert ours["bytes"] < rows["h264 lossless"]["bytes"] and rows["jpeg 95 4:4:4"]["psnr"] < ours["psnr"]
+
+
+def test_psnr_and_ssim_of_known_errors():
+    clip = noise(3, 64)
+    assert psnr(clip, clip) == float("inf") and ssim(clip, clip) == pytest.approx(1.0)
+    grey = np.full((2, 64, 64, 3), 100, np.uint8)
+    assert psnr(grey, grey + 10) == pytest.approx(20 * np.log10(25.5))
+    assert ssim(clip, noise(3, 64, seed=1)) < 0.1
+
+
+@pytest.mark.slow
+def test_import_and_draw_print_their_tables(tmp_path, cache):
+    for n in range(6):
+        write_strip(tmp_path / "data" / f"{n}.png", noise(8, 16))
+    found = CliRunner().invoke(app, ["import", str(tmp_path / "data"), "--resolution", "16", "--workers", "2"])
+    assert found.exit_code == 0, found.output
+    assert "files/s" in found.output and not list(cache.iterdir())       # the store that was measured is gone
+    found = CliRunner().invoke(app, ["draw", "--resolution", "16", "--seconds", "0.1", "--workers", "1"])
+    assert found.exit_code == 0 and "toyfaces" in found.output and "shapes" in found.output
