@@ -1,17 +1,19 @@
 """The Data page: clips in, with progress and cancel; and what is in each store, to be looked at.
 
 Imports are processes of their own (data_jobs.py) that the form starts (data_form.py); stores are read where they lie in
-the cache (data_stores.py). In the browser: views/data.js with data_import.js, data_wall.js, data_clip.js and
-data_charts.js.
+the cache (data_stores.py), with what the face builder left in them (data_faces.py). In the browser: views/data.js with
+data_import.js and data_jobs.js, data_wall.js, data_clip.js, data_charts.js and data_about.js.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from pvswgan.data.format import DataError
@@ -24,8 +26,8 @@ from pvswgan.studio.views import view
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
-SCRIPTS = ("data_parts.js", "data_charts.js", "data_wall.js", "data_clip.js", "data_import.js")
-
+SCRIPTS = ("data_parts.js", "data_about.js", "data_charts.js", "data_wall.js", "data_clip.js", "data_jobs.js",
+           "data_import.js")
 
 Whole = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
@@ -34,6 +36,27 @@ class Asked(BaseModel):
     """One import, by its id."""
 
     id: str
+
+
+class Sentences(APIRoute):
+    """A request of the wrong shape is answered with a sentence too, as all that is wrong on this page is."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def sentence(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                raise HTTPException(422, data_stores.plain(" ".join(map(_complaint, error.errors())))) from error
+
+        return sentence
+
+
+def _complaint(error: Any) -> str:
+    name = ".".join(map(str, error["loc"][1:])) or "The request"
+    value = "" if error["type"] == "missing" else f" is {str(error.get('input'))[:60]!r}"
+    return f"{name}{value}: {error['msg']}."
 
 
 def build(studio: Studio) -> None:
@@ -49,7 +72,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., None]) -> None:
 
 def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     """The list of stores and imports, the form's check, and what starts and steers an import."""
-    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)])
+    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)], route_class=Sentences)
     writes = [Depends(studio.guard_write)]
 
     @api.get("/list")
@@ -68,14 +91,17 @@ def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
     @api.post("/plan")
     def plan(wish: data_form.Wish) -> dict[str, Any]:
-        words, problems = data_form.words(wish, look=not studio.settings.read_only)
-        return {"command": data_form.shown(words), "problems": problems}
+        look = not studio.settings.read_only
+        words, problems = _asked(data_form.words, wish, look)
+        size = None if problems or not look else data_form.size(wish)
+        room = size and {"bytes": size, "free": _asked(data_form.free)}
+        return data_stores.plain({"command": data_form.shown(words), "problems": problems, "room": room})
 
     @api.post("/import", dependencies=writes)
     def start(wish: data_form.Wish) -> dict[str, str]:
-        words, problems = data_form.words(wish)
+        words, problems = _asked(data_form.words, wish)
         if problems:
-            raise HTTPException(422, " ".join(problems.values()))
+            raise HTTPException(422, data_stores.plain(" ".join(problems.values())))
         return {"id": _asked(data_jobs.start, words)}
 
     @api.post("/cancel", dependencies=writes)
@@ -95,11 +121,15 @@ def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
 def store_router(guard: Callable[..., None]) -> APIRouter:
     """What one store holds: numbers, pages of clips, sheets of them, a clip's pyramid."""
-    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)])
+    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)], route_class=Sentences)
 
     @api.get("/store")
     def about(id: str) -> dict[str, Any]:
         return _asked(data_stores.about, id)
+
+    @api.get("/sheet")
+    def sheet(id: str) -> Response:
+        return _picture(_asked(data_stores.contact_sheet, id), "image/jpeg")
 
     @api.get("/clips")
     def clips(id: str, label: Whole | None = None, split: str | None = None, page: Whole = 0,
@@ -135,7 +165,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _picture(data: bytes, kind: str) -> Response:
-    return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})
+    return Response(data, media_type=kind, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 
 
 def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -143,10 +173,11 @@ def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return call(*arguments)
     except (data_stores.UnknownStoreError, data_jobs.UnknownJobError) as error:
-        raise HTTPException(404, str(error)) from error
+        raise HTTPException(404, data_stores.plain(str(error))) from error
     except data_jobs.JobError as error:
-        raise HTTPException(409, str(error)) from error
+        raise HTTPException(409, data_stores.plain(str(error))) from error
     except (DataError, PlanError, ValueError) as error:
         raise HTTPException(422, data_stores.plain(str(error))) from error
     except OSError as error:
-        raise HTTPException(422, f"The store cannot be read: {error.strerror or error}.") from error
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        raise HTTPException(422, data_stores.plain(f"The studio's machine refused a file: {said}.")) from error

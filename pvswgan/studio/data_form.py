@@ -3,35 +3,84 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
+from pvswgan.data.format import pyramid_sizes
 from pvswgan.data.pieces import LONGEST
-from pvswgan.data.sources import DRAW, DRAWN, LEAST, SOURCES, is_store
+from pvswgan.data.sources import DRAW, FILES, LEAST, cache_folder, is_store
 
 RESOLUTIONS = (16, 32, 64, 128, 256, 512)
-DRAWN_FRAMES = 32
-HELP = {
+MOST_CLIPS = 10_000_000
+SHOWN = 60  # letters of a wrong value that a sentence repeats
+_ALL = ("path", "resolution", "frames", "fps", "clips", "compact")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of data: which fields it has, and what they mean there.
+
+    group     under which it is listed
+    frames    (label, help, what an empty field means);  clips: (help, what an empty field means)
+    """
+
+    id: str
+    group: str
+    help: str
+    fields: tuple[str, ...] = _ALL
+    path_label: str = "Folder or file on this machine"
+    path_help: str = "Nothing in it is changed. Each subfolder is a class."
+    resolution: int = 64
+    frames: tuple[str, str, int] = ("Least frames", "shorter clips are left out, and named", LEAST)
+    clips: tuple[str, str] = ("at most, spread over the files; empty: all", "all")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What follows `python -m pvswgan data`, before the path."""
+        return ("import",) if self.group == FOUND else (self.id,)
+
+
+FOUND, FILMS, HERE = "Clips on this machine", "Films on this machine", "Drawn here"
+
+
+def _drawn(name: str, help: str) -> Kind:
+    return Kind(name, HERE, help, ("resolution", "frames", "clips", "compact"), frames=("Frames", "of each clip", 32),
+                clips=("how many to draw", f"{DRAW:,}"))
+
+
+_HELP = {
     "auto": "found out from how the files lie",
     "videos": "mp4, avi, webm, mkv, gif, mov; subfolders are classes",
     "ucf101": "UCF-101 with its train and test lists",
     "strips": "pictures with the frames of a clip side by side",
     "frames": "folders of numbered pictures, one a clip",
     "array": "one .npy or .npz file",
-    "toyfaces": "drawn here: faces that turn, nod, blink, smile and talk",
-    "shapes": "drawn here: shapes on curved paths",
 }
+KINDS = {kind.id: kind for kind in (
+    *(Kind(name, FOUND, _HELP.get(name, "")) for name in ("auto", *FILES)),
+    Kind("faces", FILMS, "faces are looked for in film trailers, shot by shot, as TrailerFaces was made",
+         ("path", "resolution", "frames", "compact"), "Folder of trailers, or one film",
+         "mp4, avi, webm, mkv, mov; subfolders are searched too. Nothing in it is changed.", 256,
+         ("Frames", "of each clip; a face seen for a shorter time is left out", 32)),
+    _drawn("toyfaces", "faces that turn, nod, blink, smile and talk; every factor is known"),
+    _drawn("shapes", "shapes on curved paths; every factor is known"),
+)}
 
 
 class Wish(BaseModel):
     """The form filled in, each field as it was typed; an empty one means the default."""
 
+    model_config = ConfigDict(coerce_numbers_to_str=True, extra="forbid")
+
     source: str = "auto"
     path: str = ""
-    resolution: str = "64"
+    resolution: str = ""
     frames: str = ""
     fps: str = ""
     clips: str = ""
@@ -40,61 +89,112 @@ class Wish(BaseModel):
 
 def options() -> dict[str, Any]:
     """What the page needs to draw the form."""
-    return {"sources": [{"id": name, "help": HELP.get(name, ""), "drawn": name in DRAWN} for name in SOURCES],
-            "resolutions": list(RESOLUTIONS),
-            "defaults": {"frames": LEAST, "drawn_frames": DRAWN_FRAMES, "clips": DRAW}}
+    return {"kinds": [asdict(kind) for kind in KINDS.values()], "resolutions": list(RESOLUTIONS)}
 
 
 def words(wish: Wish, look: bool = True) -> tuple[list[str], dict[str, str]]:
-    """(what follows `python -m pvswgan data`, {field: sentence} of what is wrong).
+    """(what follows `python -m pvswgan data`, {field: sentence} of what is wrong). Fields that the kind of data does
+    not have are left out.
 
-    look  whether to look for the path on this machine
+    look  whether to look for the path, and for room on the disk, on this machine
     """
+    kind = KINDS.get(wish.source)
+    if kind is None:
+        return [], {"source": f"Kind of data is {_shown(wish.source)}; allowed: {', '.join(KINDS)}."}
     problems: dict[str, str] = {}
-    drawn = wish.source in DRAWN
-    if wish.source not in SOURCES:
-        problems["source"] = f"The kind of data is {wish.source!r}; allowed: {', '.join(SOURCES)}."
-    if wish.resolution not in map(str, RESOLUTIONS):
-        allowed = ", ".join(map(str, RESOLUTIONS))
-        problems["resolution"] = f"Pixels is {wish.resolution!r}; allowed: {allowed}."
-    command = [wish.source] if drawn else ["import"]
-    if not drawn:
+    command = list(kind.command)
+    if "path" in kind.fields:
         path, problem = _path(wish.path, look)
-        if problem:
-            problems["path"] = problem
         command.append(path)
-        if wish.source != "auto":
-            command += ["--source", wish.source]
-    command += ["--resolution", wish.resolution]
-    for field, name, most in (("frames", "Frames", LONGEST), ("clips", "Number of clips", 10_000_000)):
-        if text := getattr(wish, field).strip():
-            command += [f"--{field}", text]
-            if problem := _whole(name, text, most):
-                problems[field] = problem
-    if (text := wish.fps.strip()) and not drawn:
-        command += ["--fps", text]
-        if problem := _rate(text):
-            problems["fps"] = problem
-    return command + (["--compact"] if wish.compact else []), problems
+        problems["path"] = problem
+    if kind.group == FOUND and kind.id != "auto":
+        command += ["--source", kind.id]
+    for field, problem in _checks(wish, kind).items():
+        command += [f"--{field}", getattr(wish, field).strip() or str(kind.resolution)]
+        problems[field] = problem
+    if kind.group == HERE and look and not any(problems.values()):
+        problems["clips"] = _no_room(wish, kind)
+    return command + (["--compact"] if wish.compact else []), {name: text for name, text in problems.items() if text}
+
+
+def _checks(wish: Wish, kind: Kind) -> dict[str, str]:
+    """{field: sentence of what is wrong, or ""} of the numbers that go into the command line."""
+    checks = {
+        "resolution": lambda text: "" if text in map(str, RESOLUTIONS) else _is("Pixels", text, _list(RESOLUTIONS)),
+        "frames": lambda text: _whole(kind.frames[0], text, LONGEST),
+        "fps": _rate,
+        "clips": lambda text: _whole("Number of clips", text, MOST_CLIPS),
+    }
+    typed = {field: getattr(wish, field).strip() for field in checks if field in kind.fields}
+    typed["resolution"] = typed["resolution"] or str(kind.resolution)
+    return {field: checks[field](text) for field, text in typed.items() if text}
 
 
 def shown(command: list[str]) -> str:
-    """The same import from a shell."""
-    return shlex.join(["python", "-m", "pvswgan", "data", *command])
+    """The same import from a shell; "" while there is none."""
+    return shlex.join(["python", "-m", "pvswgan", "data", *command]) if command else ""
+
+
+def size(wish: Wish) -> int | None:
+    """Bytes that a set takes that is drawn here, its fields being right; None for what only the files could tell."""
+    kind = KINDS[wish.source]
+    if kind.group != HERE:
+        return None
+    clips, frames = int(wish.clips.strip() or DRAW), int(wish.frames.strip() or kind.frames[2])
+    sizes = pyramid_sizes(int(wish.resolution.strip() or kind.resolution))
+    return clips * frames * sum(3 * pixels * pixels for pixels in sizes)
+
+
+def free() -> int:
+    """Bytes that are free where stores are kept."""
+    place = cache_folder().absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def told(number: float) -> str:
+    """1500000 -> "1.4 MiB"."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.2f} TiB"
+
+
+def _no_room(wish: Wish, kind: Kind) -> str:
+    needed, room = size(wish) or 0, free()
+    if wish.compact or needed < room:  # what a codec makes of it nobody knows before
+        return ""
+    clips = wish.clips.strip() or kind.clips[1]
+    return (f"Number of clips is {clips}: they take {told(needed)}, and only {told(room)} are free in "
+            f"{cache_folder()}. Allowed: fewer clips, frames or pixels.")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "…")
+
+
+def _is(name: str, text: str, allowed: str) -> str:
+    return f"{name} is {_shown(text)}; allowed: {allowed}."
+
+
+def _list(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _whole(name: str, text: str, most: int) -> str:
-    if text.isascii() and text.isdecimal() and 1 <= int(text) <= most:
+    if re.fullmatch("[0-9]{1,12}", text) and 1 <= int(text) <= most:
         return ""
-    return f"{name} is {text!r}; allowed: a whole number from 1 to {most:,}."
+    return _is(name, text, f"a whole number from 1 to {most:,}")
 
 
 def _rate(text: str) -> str:
     try:
-        value = float(text)
+        value = float(text) if re.fullmatch("[0-9.e+-]{1,20}", text) else math.nan
     except ValueError:
         value = math.nan
-    return "" if 0 < value <= 1000 else f"Frames a second is {text!r}; allowed: more than 0, up to 1000."
+    return "" if 0 < value <= 1000 else _is("Frames a second", text, "more than 0, up to 1000")
 
 
 def _path(text: str, look: bool) -> tuple[str, str]:
@@ -111,7 +211,12 @@ def _path(text: str, look: bool) -> tuple[str, str]:
         if path.is_file():
             return str(path), ""
         if not path.is_dir():
-            return str(path), f"There is no folder or file {path} on this machine."
+            return str(path), f"There is no folder or file {_cut(path)} on this machine."
         return str(path), "" if next(path.iterdir(), None) else f"The folder {path} is empty."
     except (OSError, ValueError, RuntimeError) as error:
-        return text, f"{text} cannot be read: {getattr(error, 'strerror', None) or error}."
+        return text, f"The path {_shown(text)} cannot be read: {getattr(error, 'strerror', None) or error}."
+
+
+def _cut(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 300 else f"{text[:300]}…"

@@ -18,11 +18,14 @@ from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import ClipStore
 from pvswgan.data.verify import summary
 from pvswgan.growth import GrowthPlan, make_plan
+from pvswgan.studio import data_faces
 from pvswgan.studio.models import Recent
 from pvswgan.video import encode_jpeg, png_bytes, sprite_sheet, to_uint8
 
 PAGE = 24  # clips of a wall
 WALL_FRAMES, WALL_PIXELS = 32, 64
+FRAMES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a last stage
+WIDEST = 16384  # pixels of a sheet: wider pictures are not decoded by every browser
 BARS = 40  # of a histogram of lengths, at most
 SKIPPED, GROUPS = 300, 40  # files that are named, and kinds of reasons that are told apart, at most
 _LOSSLESS = 32  # pixels up to which a stage is sent as PNG: JPEG would smear 4 x 4 pixels into each other
@@ -111,6 +114,14 @@ def unfinished() -> list[dict[str, Any]]:
     return plain(found)
 
 
+def contact_sheet(name: str) -> bytes:
+    """The contact sheet (JPEG) of a store of faces. Raises UnknownStoreError."""
+    picture = data_faces.sheet(find(name))
+    if picture is None:
+        raise UnknownStoreError(f"The store {name!r} has no contact sheet: only those made from trailers have one.")
+    return picture
+
+
 def _stamp(folder: Path) -> tuple[int, int]:
     status = (folder / "meta.json").stat()
     return status.st_mtime_ns, status.st_size
@@ -133,7 +144,8 @@ def _line(folder: Path) -> dict[str, Any]:
 def about(name: str) -> dict[str, Any]:
     """All of a store but its pixels: numbers, classes, lengths, splits, bytes, what was skipped and why."""
     store = opened(name)
-    facts = summary(store) | {"id": name, "folder": str(store.folder.resolve()), "frames_choices": _choices(store)}
+    facts = summary(store) | {"id": name, "folder": str(store.folder.resolve())}
+    facts["faces"] = data_faces.report(store.folder)
     counts = np.bincount(store.labels, minlength=len(store.classes)).tolist()
     facts["classes"] = [{"name": kind, "clips": held} for kind, held in zip(store.classes, counts, strict=True)]
     facts["splits"] = [{"name": kind, "clips": held} for kind, held in sorted(facts["splits"].items())]
@@ -142,12 +154,6 @@ def about(name: str) -> dict[str, Any]:
     facts["lengths"] = lengths(store.lengths)
     facts["skipped"] = skipped(store.skipped)
     return plain(facts)
-
-
-def _choices(store: ClipStore) -> list[int]:
-    """Frames of a last stage that at least one clip can fill."""
-    longest = int(store.lengths.max())
-    return [frames for frames in (1, 2, 4, 8, 16, 32, 64, 128, 256) if frames <= longest]
 
 
 def lengths(values: np.ndarray) -> list[dict[str, int]]:
@@ -198,6 +204,7 @@ def _title(group: list[dict[str, Any]]) -> str:
 def choose(name: str, label: int | None, split: str | None, page: int, seed: int | None) -> dict[str, Any]:
     """A page of the clips of one class and split: {"total", "pages", "page", "clips": [{"clip", "class", ...}]}.
 
+    "most" clips are on a page; "resolution" and "frames" are those of each in their sheet (see `wall`).
     seed  of the order; None: as they lie in the store
     """
     store = opened(name)
@@ -213,9 +220,10 @@ def choose(name: str, label: int | None, split: str | None, page: int, seed: int
     page = min(max(page, 0), pages - 1)
     clips = found[page * PAGE : (page + 1) * PAGE].tolist()
     resolution, frames = _wall_size(store, clips) if clips else (0, 0)
-    return plain({"total": len(found), "pages": pages, "page": page, "resolution": resolution, "frames": frames,
-                  "clips": [{"clip": clip, "class": store.classes[store.labels[clip]],
-                             "length": int(store.lengths[clip])} for clip in clips]})
+    lines = [{"clip": clip, "class": store.classes[store.labels[clip]], "length": int(store.lengths[clip])}
+             for clip in clips]
+    return plain({"total": len(found), "pages": pages, "page": page, "most": PAGE, "resolution": resolution,
+                  "frames": frames, "clips": lines})
 
 
 def wall(name: str, clips: list[int]) -> bytes:
@@ -260,7 +268,13 @@ def facts(name: str, clip: int) -> dict[str, Any]:
         "class": store.classes[store.labels[clip]], "label": int(store.labels[clip]), "split": store.splits[clip],
         "fps": float(store.clip_fps[clip]), "length": int(store.lengths[clip]), "resolution": store.resolution,
         "factors": {factor: float(values[clip]) for factor, values in store.factors.items()},
+        "frames_choices": [frames for frames in FRAMES if frames <= min(int(store.lengths[clip]), _most_frames(store))],
     })
+
+
+def _most_frames(store: ClipStore) -> int:
+    """Frames of the greatest stage that still fit into one row of a sheet which browsers decode."""
+    return max(1, WIDEST // store.resolution)
 
 
 # ---- a clip at every stage of a growth plan ----------------------------------------------------------------------
@@ -301,8 +315,10 @@ def _window(store: ClipStore, clip: int, frames: int, start: int) -> int:
     """The last frame where a window can begin; raises DataError where this one does not fit."""
     check(store, [clip])
     length = int(store.lengths[clip])
-    if not 1 <= frames <= length:
-        raise DataError(f"This clip has {length} frames; a last stage of {frames} frames takes none of it.")
+    most = min(length, _most_frames(store))
+    if not 1 <= frames <= most:
+        why = f"as this clip has {length} frames of {store.resolution} pixels"
+        raise DataError(f"Frames is {frames}; allowed: 1 to {most}, {why}.")
     if not 0 <= start <= length - frames:
         raise DataError(f"A window of {frames} frames begins at 0 to {length - frames} in this clip, not at {start}.")
     return length - frames

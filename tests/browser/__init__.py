@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM_FLAGS = [
@@ -60,6 +62,25 @@ def studio_at(**settings: Any) -> Iterator[str]:
         process.join(10)
         if process.is_alive():
             process.kill()
+
+
+@contextmanager
+def studio_here(**settings: Any) -> Iterator[str]:
+    """As studio_at, in a thread of this process: up at once, and stand-ins that a test has patched in hold in it."""
+    from pvswgan.studio import Settings
+    from pvswgan.studio.server import create_app
+
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(Settings(**settings)), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def _wait(url: str, process: Any, seconds: float = 60) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from pvswgan.studio import Settings
-from pvswgan.studio.server import create_app
-from tests.browser import free_port
+from tests.browser import studio_here
 from tests.studio import fakerun
 from tests.studio.conftest import pretend
 from tests.studio.test_processes import until
@@ -45,27 +42,14 @@ class Studio:
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Studio]]:
     pretend(tmp_path / "configs", monkeypatch)
-    stops: list[Callable[[], None]] = []
+    with ExitStack() as stack:
 
-    def serve(**settings: Any) -> Studio:
-        (tmp_path / "runs").mkdir(exist_ok=True)
-        app = create_app(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets", **settings))
-        port = free_port()
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        until(lambda: server.started)
+        def serve(**settings: Any) -> Studio:
+            (tmp_path / "runs").mkdir(exist_ok=True)
+            url = stack.enter_context(studio_here(runs=tmp_path / "runs", assets=tmp_path / "assets", **settings))
+            return Studio(url, tmp_path / "runs")
 
-        def stop() -> None:
-            server.should_exit = True
-            thread.join(10)
-
-        stops.append(stop)
-        return Studio(f"http://127.0.0.1:{port}", tmp_path / "runs")
-
-    yield serve
-    for stop in stops:
-        stop()
+        yield serve
 
 
 @pytest.fixture

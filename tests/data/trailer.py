@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -108,27 +108,34 @@ def two_short() -> tuple[list[Scene], list[Scene]]:
         head(19, 56, x=330, side=230), Scene(20, (Head(10),), keep=False),
     ], [
         head(16, 56, after="dissolve"), Scene(46, after="dissolve", keep=False), head(12, 56, side=220),
-        Scene(46, (Head(7, 160, 180, 190), Head(8, 480, 190, 200))), Scene(46, (Head(19, blur=6.0),), keep=False),
+        Scene(46, (Head(7, 160, 180, 190), Head(8, 480, 190, 200))), Scene(46, (Head(19, blur=4.0),), keep=False),
         Scene(46, (Head(18, side=70),), keep=False), Scene(48, (Head(0, side=246),), keep=False, place=0, late=5),
         Scene(46, (Head(20, still=True),), keep=False),
     ]
 
 
 class Parts:
-    """The real clips that scenes are made of."""
+    """The real clips that scenes are made of, uint8 (T, H, W, 3) each; read where they are asked for."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def heads(self) -> list[Pixels]:
         import av
-        from PIL import Image
 
-        self.heads = []
+        found = []
         for file in sorted((SHARED / "trailerfaces").glob("*.mp4")):
             with av.open(str(file)) as container:
-                self.heads.append(np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]))
-        self.actions = []
+                found.append(np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]))
+        return found
+
+    @cached_property
+    def actions(self) -> list[Pixels]:
+        from PIL import Image
+
+        found = []
         for file in sorted((SHARED / "actions").glob("*/*.png")):
             strip = np.asarray(Image.open(file).convert("RGB"))
-            self.actions.append(np.stack([strip[:, at:at + 64] for at in range(0, strip.shape[1], 64)]))
+            found.append(np.stack([strip[:, at:at + 64] for at in range(0, strip.shape[1], 64)]))
+        return found
 
 
 def background(parts: Parts, number: int, at: int, pan: float, blurred: bool) -> Pixels:
@@ -142,7 +149,7 @@ def background(parts: Parts, number: int, at: int, pan: float, blurred: bool) ->
     left = 130 + np.clip(pan * at, -129, 129)
     middle = (scale - 1) / 2  # pixels lie on their centres
     moved = cv2.warpAffine(frame, np.array([[scale, 0, middle - left], [0, scale, middle - 150]]), (WIDTH, HEIGHT),
-                           flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+                           flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
 
@@ -154,12 +161,16 @@ def paste(frame: Pixels, parts: Parts, head: Head, at: int) -> tuple[Pixels, tup
     pixels = clip[5 if head.still else _to_and_fro(at, len(clip))]
     x, y = head.x + head.dx * at, head.y
     scale = head.side / len(pixels)
-    place = np.array([[scale, 0, x - head.side / 2], [0, scale, y - head.side / 2]])
     if scale < 1:
         pixels = cv2.GaussianBlur(pixels, (0, 0), max(0.01, 0.45 * (1 / scale - 1)))
-    shown = cv2.warpAffine(pixels, place, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR).astype(np.float32)
-    mask = cv2.warpAffine(_soft_square(len(pixels)), place, (WIDTH, HEIGHT))[..., None]
-    made = frame + (shown - frame) * mask
+    left, top = max(0, int(x - head.side / 2) - 1), max(0, int(y - head.side / 2) - 1)
+    size = (min(WIDTH - left, head.side + 3), min(HEIGHT - top, head.side + 3))
+    place = np.array([[scale, 0, x - head.side / 2 - left], [0, scale, y - head.side / 2 - top]])
+    shown = cv2.warpAffine(pixels, place, size, flags=cv2.INTER_LINEAR).astype(np.float32)
+    mask = cv2.warpAffine(_soft_square(len(pixels)), place, size)[..., None]
+    made = frame.copy()
+    part = made[top:top + size[1], left:left + size[0]]
+    part += (shown - part) * mask
     if head.blur:
         made = cv2.GaussianBlur(made, (0, 0), head.blur)
     return made, (x, y, head.side)

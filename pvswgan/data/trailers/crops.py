@@ -24,7 +24,7 @@ def without_spikes(values: Values) -> Values:
 
 def smoothed(values: Values, sigma: float) -> Values:
     """(T,) -> (T,): a Gaussian of `sigma` frames; a straight line stays what it is, up to both ends."""
-    if sigma <= 0 or len(values) < 2:
+    if sigma < 0.05 or len(values) < 2:  # a Gaussian as narrow as that is one frame
         return values.copy()
     reach = min(math.ceil(3 * sigma), len(values) - 1)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)

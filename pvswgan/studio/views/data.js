@@ -5,7 +5,7 @@
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const { node, write, count, many, bytes, facts, query } = pvs.data;
+  const { node, write, many, bytes, query } = pvs.data;
   const BUSY_MS = 500, IDLE_MS = 4000, AFTER_ERROR_MS = 3000;
 
   class DataPage {
@@ -20,6 +20,7 @@
     #timer = 0;
     #first = true;
     #again = false;
+    #gone = false; // the store that is looked at was removed
 
     constructor(element, parts) {
       this.element = element;
@@ -85,10 +86,8 @@
       this.#unfinished(list);
       this.#arrived(list.jobs);
       const shown = list.stores.find(({ id }) => id === this.#store);
-      if (this.#store && !shown) {
-        this.#openForm();
-        throw new Error("The store that was shown here is not in the folder any more.");
-      }
+      if (this.#store && !shown && !this.#gone) this.#broken("It is not in the folder of stores any more.");
+      this.#gone = Boolean(this.#store && !shown);
       if (shown && this.about && shown.modified !== this.#modified) this.#load(shown);
       if (this.#first) this.#landing();
       this.#first = false;
@@ -179,83 +178,66 @@
     #openForm(focus = false) {
       this.#store = this.about = null;
       this.clip.close();
+      this.#stale(false);
       this.#show("form");
       if (this.#options) this.form.open(this.#options, this.readOnly, !this.#stores.length);
-      if (focus) this.form.fields.path.focus();
+      if (focus) this.form.focus();
     }
 
     #open(id) {
       const store = this.#stores.find((one) => one.id === id);
       if (!store || (id === this.#store && this.about)) return;
       this.#store = id;
-      this.clip.close();
       this.#load(store);
     }
 
+    // Until the other store is there the one before stays on the screen, faded, so that nothing jumps.
     async #load(store) {
+      const { parts } = this;
       this.about = null;
-      this.#show("loading");
+      if (parts.store.hidden) this.#show("loading");
+      else this.#mark();
+      this.#stale(true);
       try {
         const about = await pvs.json(query("api/data/store", { id: store.id }));
         if (store.id !== this.#store) return; // another was chosen meanwhile
         this.about = about;
         this.#modified = store.modified;
+        await this.wall.store(about);
+        if (store.id !== this.#store) return;
         this.#show("store");
-        this.#describe(about);
-        this.wall.store(about);
+        pvs.data.describe(parts, about);
         this.charts.store(about);
       } catch (error) {
         if (store.id !== this.#store) return;
-        this.#show("");
         this.#modified = store.modified;
-        this.#trouble(error.message);
-        this.about = {}; // looked at, and found wanting: not asked for again until it changes
+        this.#broken(error.message);
       }
+      this.#stale(false);
+    }
+
+    #stale(on) {
+      this.parts.store.classList.toggle("pd-stale", on);
+      this.parts.store.inert = on;
+    }
+
+    #broken(why) {
+      const { parts } = this;
+      this.about = {}; // looked at, and found wanting: not asked for again until it changes
+      this.clip.close();
+      write(parts["broken-title"], pvs.data.shortName(this.#store));
+      write(parts["broken-why"], why);
+      write(parts["broken-next"], "Choose another store, or import the clips again: the same import makes the same store anew.");
+      this.#show("broken");
     }
 
     #show(part) {
-      for (const name of ["form", "store", "loading"]) this.parts[name].hidden = part !== name;
+      for (const name of ["form", "store", "broken", "loading"]) this.parts[name].hidden = part !== name;
       this.#mark();
       const url = new URL(location.href);
       if (this.#store) url.searchParams.set("store", this.#store);
       else url.searchParams.delete("store");
       history.replaceState(history.state, "", url);
-    }
-
-    #describe(about) {
-      const { parts } = this, { least, most } = about.frames;
-      write(parts.title, pvs.data.shortName(about.id));
-      parts.title.title = about.id;
-      const total = about.sizes.reduce((sum, size) => sum + size.bytes, 0);
-      facts(parts.facts, {
-        Clips: count(about.clips), Pixels: `${about.resolution} × ${about.resolution}`,
-        Frames: least === most ? String(least) : `${least} to ${most}`, Rate: `${+about.fps.toFixed(2)} frames/s`,
-        Classes: about.classes.length > 1 ? count(about.classes.length) : "",
-        Splits: about.splits.length > 1 || about.splits[0]?.name ? about.splits.map((one) => `${one.name || "none"} ${count(one.clips)}`).join(", ") : "",
-        "On the disk": bytes(total) + (about.compact.length ? ", compact" : ""),
-      });
-      write(parts.folder, about.folder);
-      this.#skipped(about.skipped);
-    }
-
-    #skipped({ files, parts: pieces, groups }) {
-      const { parts } = this;
-      const said = [files ? many(files, "file") : "", pieces ? many(pieces, "part of a file", "parts of files") : ""];
-      write(parts["skipped-count"], said.filter(Boolean).join(", "));
-      parts["none-skipped"].hidden = groups.length > 0;
-      parts.skipped.replaceChildren(...groups.map((group) => {
-        const box = node("details"), summary = node("summary"), list = node("ul");
-        summary.append(node("b", "", count(group.count)), node("span", "", group.reason));
-        list.append(...group.entries.map((entry) => {
-          const item = node("li"), range = "start" in entry ? ` frames ${entry.start} to ${entry.stop - 1}` : "";
-          item.append(node("code", "", entry.file), node("span", "", `${range} ${entry.reason}`));
-          return item;
-        }));
-        if (group.count > group.entries.length) list.append(node("li", "", `and ${count(group.count - group.entries.length)} more`));
-        box.append(summary, list);
-        return box;
-      }));
-      if (groups.length === 1) parts.skipped.firstChild.open = true;
     }
 
     #clip(clip, chosen) {
@@ -266,9 +248,6 @@
       this.parts.clip.scrollIntoView({ block: "nearest", behavior: pvs.reducedMotion() ? "auto" : "smooth" });
     }
   }
-
-  // Stores of the cache end in 16 digits that say what they were made from; people need them only to tell twins apart.
-  pvs.data.shortName = (id) => id.replace(/-([0-9a-f]{16})$/, "");
 
   pvs.view("data", ({ element }) => {
     const parts = {};

@@ -8,7 +8,7 @@
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.DataCharts) return;
   const { node, write, count, many, bytes } = pvs.data;
-  const ROW = 20; // pixels of a class's bar with its gap
+  const ROWS = 240, ROW = 20, WIDEST_ROW = 44; // pixels: few classes fill the place, many are scrolled
   const SETTINGS = { displayModeBar: false, responsive: false };
 
   const isDark = () => document.body.classList.contains("dark");
@@ -39,7 +39,7 @@
         `${least} to ${most} frames, half have ${median} or more`);
       const held = Object.entries(about.usable).filter(([, clips]) => clips);
       write(parts.usable, `Clips that a training can take, by frames of its last stage: ${held
-        .map(([frames, clips]) => `${frames}: ${count(clips)}`).join(", ") || "none"}.`);
+        .map(([frames, clips]) => `${frames}:\u00a0${count(clips)}`).join(", ") || "none"}.`);
       this.#table();
       this.#draw();
     }
@@ -54,7 +54,7 @@
       head.append(...["Pixels", "Kept as", "A clip", "In all"].map((text) => Object.assign(node("th", "", text), { scope: "col" })));
       const rows = this.#about.sizes.map((size) => {
         const row = node("tr");
-        row.append(...[`${size.resolution}×${size.resolution}`, size.video ? "video" : "bytes", bytes(size.per_clip),
+        row.append(...[`${size.resolution}×${size.resolution}`, size.video ? "video" : "raw", bytes(size.per_clip),
           bytes(size.bytes)].map((text) => node("td", "", text)));
         return row;
       });
@@ -98,7 +98,7 @@
       const trace = { type: "bar", marker: { color: this.#colours().bar }, customdata: lengths.map(name),
         x: lengths.map((bar) => (lengths.length < 9 ? name(bar) : (bar.least + bar.most) / 2)), y: lengths.map((bar) => bar.clips),
         hovertemplate: "%{customdata} frames: %{y} clips<extra></extra>" };
-      if (lengths.length >= 9) trace.width = wide * 0.85;
+      trace.width = lengths.length < 9 ? Math.min(0.75, lengths.length * 0.2) : wide * 0.85; // one bar is no wall
       await window.Plotly.react(element, [trace], layout, SETTINGS);
       element.dataset.bars = lengths.length;
     }
@@ -106,7 +106,8 @@
     async #classes() {
       const { classes } = this.#about, element = this.parts.classes, { bar, faded } = this.#colours();
       const longest = Math.max(...classes.map(({ name }) => Math.min(name.length, 26)));
-      const layout = this.#layout(element, classes.length * ROW + 30, { l: Math.min(190, 14 + longest * 7), r: 40, t: 4, b: 26 });
+      const row = Math.min(WIDEST_ROW, Math.max(ROW, ROWS / classes.length));
+      const layout = this.#layout(element, classes.length * row + 30, { l: Math.min(190, 14 + longest * 7), r: 40, t: 4, b: 26 });
       Object.assign(layout.xaxis, { rangemode: "tozero", nticks: 5 });
       Object.assign(layout.yaxis, { autorange: "reversed", showgrid: false, tickvals: classes.map((_, at) => at),
         ticktext: classes.map(({ name }) => plain(short(name))) });

@@ -1,7 +1,8 @@
 // One clip: where it comes from, and the space-time pyramid, the clip at every stage of a growth plan, as the trainer
 // gets it. All stages are drawn equally large and run on one clock: the 4 frames of a first stage fill the time of 32.
 //
-//   const view = new pvs.ClipView(parts, {orders, times});
+//   const view = new pvs.ClipView(parts);
+//   view.options({orders, times});
 //   view.show(storeId, clip);
 //   view.close();
 (() => {
@@ -33,8 +34,8 @@
       playButton(parts.play, this.timeline, "");
       restUnseen(parts.pyramid, this.timeline);
       parts.frame.addEventListener("input", () => {
+        this.timeline.seek(Number(parts.frame.value)); // first: a pause writes where the timeline is into the slider
         this.timeline.pause();
-        this.timeline.seek(Number(parts.frame.value));
       });
       parts.window.addEventListener("input", () => {
         this.#start = Number(parts.window.value);
@@ -95,13 +96,13 @@
       if (found.clip !== this.#clip) return;
       this.#facts = found;
       write(parts["clip-title"], `Clip ${found.clip}`);
-      const choices = [1, 2, 4, 8, 16, 32, 64, 128, 256].filter((frames) => frames <= found.length);
+      const choices = found.frames_choices;
       fill(parts.frames, choices.map((frames) => [frames, frames]));
       parts.frames.value = choices.filter((frames) => frames <= this.#frames).at(-1);
       const last = found.stop - 1;
       facts(parts["clip-facts"], {
-        Source: found.source, "Frames of the source": found.start === last ? `${last}` : `${found.start} to ${last}`,
-        Class: found.class, Split: found.split || "none", Length: many(found.length, "frame"),
+        Source: found.source, "Source frames": found.start === last ? `${last}` : `${found.start} to ${last}`,
+        Class: parts.class.hidden ? "" : found.class, Split: found.split, Length: many(found.length, "frame"),
         Rate: `${+found.fps.toFixed(2)} frames/s, ${(found.length / found.fps).toFixed(1)} s`,
       });
       const factors = Object.entries(found.factors);
@@ -111,8 +112,8 @@
 
     async #draw(plan, pictures, time) {
       const { parts } = this;
-      const names = plan.stages.map((stage) => `${stage.frames} × ${stage.resolution}×${stage.resolution}`);
-      if (names.join() !== this.#shown) this.#build(names);
+      const names = plan.stages.map((stage) => `${stage.frames}×${stage.resolution}×${stage.resolution}`);
+      if (names.join() !== this.#shown) this.#build(names, plan.stages);
       this.timeline.fps = Math.min(Math.max(this.#facts.fps, 1), 60);
       this.timeline.frames = plan.frames;
       await Promise.all(this.#players.map((player, stage) =>
@@ -122,22 +123,24 @@
       parts.window.value = plan.start;
       write(parts["window-number"], `${plan.start} of ${plan.starts}`);
       parts.frame.max = plan.frames - 1;
-      write(parts["pyramid-note"], `Frames × pixels at each stage, as the training gets them. ${NOTES[time] || ""}`);
+      write(parts["pyramid-note"], `The clip at each stage of the growth, as the training gets it. ${NOTES[time] || ""}`);
       parts.pyramid.dataset.clip = this.#clip;
       parts.pyramid.dataset.wish = [parts.order.value, time, plan.frames, plan.start].join(" ");
       this.#tick();
     }
 
-    #build(names) {
+    #build(names, stages) {
       for (const player of this.#players) player.dispose();
       this.#players = [];
       this.#shown = names.join();
-      this.parts.pyramid.replaceChildren(...names.map((name) => {
+      this.parts.pyramid.replaceChildren(...names.map((name, at) => {
         const figure = node("figure"), canvas = node("canvas");
         canvas.setAttribute("role", "img");
         canvas.setAttribute("aria-label", `The clip at ${name}`);
         canvas.dataset.stage = name;
-        figure.append(canvas, node("figcaption", "", name));
+        const caption = node("figcaption"), { frames, resolution } = stages[at];
+        caption.append(node("b", "", `${resolution}×${resolution}`), node("span", "", many(frames, "frame")));
+        figure.append(canvas, caption);
         this.#players.push(new pvs.SheetPlayer(canvas, { timeline: this.timeline }));
         return figure;
       }));

@@ -1,7 +1,7 @@
 // The wall: a page of clips that play together on one clock. Each is a button that opens the clip.
 //
 //   const wall = new pvs.ClipWall(parts, {onClip: (clip, chosen) => ..., onClass: (label) => ...});
-//   wall.store(about);          the first page; chosen is false for the clip that the page opens by itself
+//   await wall.store(about);    the first page; chosen is false for the clip that the page opens by itself
 //   wall.only(label);           clips of that class; null: of all
 //   wall.mark(clip);            which one is looked at
 (() => {
@@ -20,6 +20,7 @@
     #sheet = null; // {image, frames, size}
     #marked = null;
     #drawn = -1;
+    #alike = false; // all clips of the store have the same length
     #opening = false; // the first clip of a store is opened by the page itself
     #load = pvs.latest(() => this.#fetch());
 
@@ -47,6 +48,7 @@
       this.#id = about.id;
       this.#label = this.#split = this.#seed = this.#marked = null;
       this.#opening = true;
+      this.#alike = about.frames.least === about.frames.most;
       this.timeline.fps = Math.min(Math.max(about.fps, 1), 60);
       parts.shuffle.setAttribute("aria-pressed", "false");
       fill(parts.class, [["", "all classes"], ...about.classes.map((one, at) => [at, `${one.name} (${count(one.clips)})`])], "");
@@ -54,8 +56,7 @@
         ...about.splits.map((one) => [one.name, `${one.name || "no split"} (${count(one.clips)})`])], "*");
       parts.class.hidden = about.classes.length < 2;
       parts.split.hidden = about.splits.length < 2;
-      this.#clear();
-      this.#first();
+      return this.#first();
     }
 
     only(label) {
@@ -69,11 +70,17 @@
     mark(clip) {
       this.#marked = clip;
       for (const tile of this.#tiles) tile.button.setAttribute("aria-pressed", String(tile.clip === clip));
+      this.#reach(Math.max(0, this.#tiles.findIndex((tile) => tile.clip === clip)));
+    }
+
+    // Tab reaches one clip of the wall, the arrow keys the others: nobody must press Tab 24 times to get past it.
+    #reach(at) {
+      this.#tiles.forEach(({ button }, place) => (button.tabIndex = place === at ? 0 : -1));
     }
 
     #first() {
       this.#page = 0;
-      this.#load();
+      return this.#load();
     }
 
     #turn(by) {
@@ -81,7 +88,7 @@
       this.#load();
     }
 
-    // Every press gives another order, until the clips are wanted as they lie (Shift, or a press of the lit button).
+    // Pressed once the clips come in an order by chance, pressed again as they lie.
     #shuffle() {
       this.#seed = this.#seed === null ? Math.floor(Math.random() * 2 ** 31) : null;
       this.parts.shuffle.setAttribute("aria-pressed", String(this.#seed !== null));
@@ -130,7 +137,7 @@
       this.#clear();
       if (image) this.#sheet = { image, frames: found.frames, size: found.resolution };
       this.#tiles = found.clips.map((clip) => this.#tile(clip));
-      parts.wall.replaceChildren(...this.#tiles.map((tile) => tile.item));
+      parts.wall.replaceChildren(...this.#tiles.map((tile) => tile.item), ...this.#blanks(found));
       this.timeline.frames = Math.max(1, found.frames);
       this.#draw();
       this.mark(this.#marked);
@@ -139,16 +146,27 @@
       parts.pages.hidden = found.pages < 2;
       parts.back.disabled = found.page === 0;
       parts.next.disabled = found.page === found.pages - 1;
-      if (focused) this.#tiles[0]?.button.focus();
+      if (focused) this.parts.wall.querySelector('button[tabindex="0"]')?.focus();
       if (this.#opening && this.#tiles.length) this.onClip(this.#tiles[0].clip, false);
       this.#opening = false;
+    }
+
+    // A last page is filled up, so that the buttons that turn pages stay under the hand.
+    #blanks({ pages, clips, most }) {
+      return [...Array(pages > 1 ? most - clips.length : 0)].map(() => {
+        const item = node("li", "pd-blank"), tile = node("span", "pd-tile");
+        item.ariaHidden = "true";
+        tile.append(node("canvas"), node("small", "", "\u00a0"));
+        item.append(tile);
+        return item;
+      });
     }
 
     #tile({ clip, class: kind, length }) {
       const item = node("li"), button = node("button", "pd-tile"), canvas = node("canvas");
       button.type = "button";
       button.dataset.clip = clip;
-      const words = this.parts.class.hidden ? many(length, "frame") : kind;
+      const words = !this.parts.class.hidden ? kind : this.#alike ? `clip ${clip}` : many(length, "frame");
       button.setAttribute("aria-label", `Clip ${clip}, ${kind}, ${many(length, "frame")}`);
       button.title = `Clip ${clip}: ${kind}, ${many(length, "frame")}`;
       canvas.width = canvas.height = this.#sheet.size;
@@ -177,10 +195,13 @@
       const at = this.#tiles.findIndex((tile) => tile.button === document.activeElement);
       if (at < 0) return;
       const columns = getComputedStyle(this.parts.wall).gridTemplateColumns.split(" ").length;
-      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -at,
+        End: this.#tiles.length - 1 - at }[event.key];
       if (!by) return;
       event.preventDefault();
-      this.#tiles[at + by]?.button.focus();
+      if (!this.#tiles[at + by]) return;
+      this.#reach(at + by);
+      this.#tiles[at + by].button.focus();
     }
   };
 })();

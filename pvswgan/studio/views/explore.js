@@ -93,8 +93,8 @@
     timeline.listen(showTime);
     ref.play.addEventListener("click", () => timeline.toggle());
     ref.time.addEventListener("input", () => {
+      timeline.seek(ref.time.valueAsNumber); // first: a pause writes where the timeline is into the slider
       timeline.pause();
-      timeline.seek(ref.time.valueAsNumber);
     });
     ref.strip.addEventListener("pointerdown", (event) => ref.strip.setPointerCapture(event.pointerId));
     for (const kind of ["pointerdown", "pointermove"]) {

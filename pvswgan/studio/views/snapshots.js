@@ -89,8 +89,8 @@
       parts.newest.addEventListener("click", () => this.#go(this.#items.length - 1));
       parts.play.addEventListener("click", () => timeline.toggle());
       parts.frames.addEventListener("input", () => {
+        timeline.seek(Number(parts.frames.value)); // first: a pause writes where the timeline is into the slider
         timeline.pause();
-        timeline.seek(Number(parts.frames.value));
       });
       parts.reals.addEventListener("change", () => this.#render());
       timeline.listen(() => this.#tick());
