@@ -166,7 +166,7 @@ def _look_alike(prints: list[int], mine: int | None, most: int | None) -> str | 
     nearest = int(bits.argmin())
     if bits[nearest] > most:
         return None
-    return f"looks like an earlier clip: {bits[nearest]} of 64 bits differ, more than {most} wanted"
+    return f"looks like an earlier clip: {bits[nearest]} of 64 bits differ; allowed: {most + 1} and more"
 
 
 # ---- in a worker ----------------------------------------------------------------------------------------------
@@ -316,4 +316,5 @@ def _none_usable(resolution: int, skipped: list[dict[str, Any]], failures: list[
                 f"greatest allowed: {greatest_resolution(max(sides))}")
     first = "; ".join(f"{entry['file']} {entry['reason']}" for entry in skipped[:3])
     more = " ..." if len(skipped) > 3 else ""
-    return f"none of the {len(skipped)} files can be used: {first}{more}"
+    files = len({entry["file"] for entry in skipped})
+    return f"{f'none of the {files} files can be used' if files > 1 else 'no clip can be had'}: {first}{more}"

@@ -21,7 +21,7 @@ from pvswgan.data.jobs import Cancelled, Job
 from pvswgan.data.sources import LEAST, Recipe, Wish, cache_folder, is_store, recipe
 from pvswgan.data.store import ClipStore
 from pvswgan.data.trailers import REPORT, SHEET, FaceSettings, faces_recipe
-from pvswgan.data.verify import open_for_people, paper_bytes, summary, verify
+from pvswgan.data.verify import bytes_text, open_for_people, paper_bytes, summary, verify
 
 app = typer.Typer(no_args_is_help=True, help="Clips for training: bring videos in, draw some, look at what is there.")
 console = Console(markup=False, highlight=False)  # names of files are not markup
@@ -109,12 +109,12 @@ def verify_(store: Annotated[Path, typer.Argument(help="folder of a store")]) ->
     opened = open_for_people(store)
     with _bar() as bar:
         task = bar.add_task("verifying", total=1.0, rest="")
-        wrong = verify(opened, lambda done, total: bar.update(task, completed=done / total, rest=_bytes(total)))
+        wrong = verify(opened, lambda done, total: bar.update(task, completed=done / total, rest=bytes_text(total)))
     for sentence in wrong:
         _say(sentence)
     if wrong:
         raise typer.Exit(1)
-    _say(f"{store}: {len(opened)} clips, {_bytes(sum(opened.bytes_on_disk().values()))}, all as written")
+    _say(f"{store}: {len(opened)} clips, {bytes_text(sum(opened.bytes_on_disk().values()))}, all as written")
 
 
 @app.command()
@@ -152,7 +152,7 @@ def _make(find: Callable[[], Recipe], out: Path | None, workers: int | None, job
     if job:
         job.end("done", store=store.folder.resolve())
     _say(f"{store.folder}: {len(store)} clips of {store.resolution} pixels, "
-         f"{_bytes(sum(store.bytes_on_disk().values()))}; {len(store.skipped)} skipped")
+         f"{bytes_text(sum(store.bytes_on_disk().values()))}; {len(store.skipped)} skipped")
     if made.ignored:
         _say(f"{made.ignored} files of other kinds were left alone")
     _describe_skipped(store, 5)
@@ -191,10 +191,10 @@ def _describe(store: ClipStore) -> None:
     table = Table("pixels", "kept as", "bytes a clip", "in all")
     for size, held in about["bytes"].items():
         kind = "video" if size in store.compact else "bytes"
-        table.add_row(str(size), kind, f"{about['bytes_per_clip'][size]:,.0f}", _bytes(held))
+        table.add_row(str(size), kind, f"{about['bytes_per_clip'][size]:,.0f}", bytes_text(held))
     console.print(table)
     for name, held in paper_bytes(store).items():
-        _say(f"kept like this, {name}, at 32x256x256: {_bytes(held)}")
+        _say(f"kept like this, {name}, at 32x256x256: {bytes_text(held)}")
 
 
 def _describe_skipped(store: ClipStore, most: int) -> None:
@@ -216,7 +216,7 @@ def _list_cache() -> None:
     for place in sorted(folder.iterdir()) if folder.is_dir() else []:
         if place.name.endswith(".building"):
             held = sum(file.stat().st_size for file in place.iterdir() if file.is_file())
-            table.add_row(place.name, "unfinished", "", _bytes(held))
+            table.add_row(place.name, "unfinished", "", bytes_text(held))
         elif (place / "meta.json").is_file():
             try:
                 store = ClipStore.open(place)
@@ -224,17 +224,8 @@ def _list_cache() -> None:
                 table.add_row(place.name, str(error), "", "")
                 continue
             held = sum(store.bytes_on_disk().values())
-            table.add_row(place.name, str(len(store)), str(store.resolution), _bytes(held))
+            table.add_row(place.name, str(len(store)), str(store.resolution), bytes_text(held))
     console.print(table)
-
-
-def _bytes(number: float) -> str:
-    """1500000 -> '1.4 MiB'."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.2f} TiB"
 
 
 def _say(text: str) -> None:

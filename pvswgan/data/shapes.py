@@ -10,11 +10,9 @@ all the time and never leaves the picture. The kind is the class.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
-from itertools import accumulate
-from typing import Any, NamedTuple, SupportsIndex
+from dataclasses import asdict, dataclass
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +20,10 @@ import numpy.typing as npt
 from pvswgan.data.drawing import Array, Canvas, Shaded, clamp, glow
 from pvswgan.data.face.model import SKY, mix, palette, ramp, tone
 from pvswgan.data.face.paint import CHUNK
+from pvswgan.data.factors import draw as draw_factors
+from pvswgan.data.factors import whole
 from pvswgan.data.pieces import Piece
-from pvswgan.data.toyfaces import MAX_FRAMES, RESOLUTIONS, whole
+from pvswgan.data.toyfaces import MAX_FRAMES, RESOLUTIONS
 
 KINDS = ("disc", "ring", "square", "triangle", "star", "cross")
 CLASSES = KINDS
@@ -93,19 +93,7 @@ class Motion(NamedTuple):
 def factors(index: SupportsIndex, seed: SupportsIndex = 0) -> Factors:
     """The factors of clip `index` of the set `seed`, both whole numbers from 0. Raises ValueError otherwise."""
     words = [whole("seed", seed, 0, None), whole("index", index, 0, None), 1]  # 1: other numbers than toyfaces'
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
-    names = [field.name for field in fields(Factors)]
-    numbers = generator.random(len(names)).tolist()
-    return Factors(**{name: _value(name, u) for name, u in zip(names, numbers, strict=True)})
-
-
-def _value(name: str, u: float) -> Any:
-    """The factor's value at the point u in [0, 1) of its distribution."""
-    if name in RANGES:
-        low, high = RANGES[name]
-        return low + u * (high - low)
-    *limits, _ = accumulate(CHANCES[name])
-    return bisect_right(limits, u)
+    return draw_factors(Factors, words, RANGES, CHANCES)
 
 
 def motion(what: Factors, t: npt.ArrayLike) -> Motion:

@@ -16,17 +16,16 @@ a second. The painting itself is in face/ and drawing.py.
 
 from __future__ import annotations
 
-import operator
-from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
-from itertools import accumulate
-from typing import Any, NamedTuple, SupportsIndex
+from dataclasses import asdict, dataclass
+from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from pvswgan.data.face.paint import paint
+from pvswgan.data.factors import draw as draw_factors
+from pvswgan.data.factors import whole
 from pvswgan.data.pieces import Piece
 
 RESOLUTIONS = (8, 512)  # smallest and greatest that draw() takes; made to be looked at between 32 and 256
@@ -162,20 +161,7 @@ def factors(index: SupportsIndex, seed: SupportsIndex = 0) -> Factors:
     Raises ValueError when either is not.
     """
     words = [whole("seed", seed, 0, None), whole("index", index, 0, None)]
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
-    names = [field.name for field in fields(Factors)]
-    # one number a factor, in the order of the fields: a factor added at the end changes none before it
-    numbers = generator.random(len(names)).tolist()
-    return Factors(**{name: _value(name, u) for name, u in zip(names, numbers, strict=True)})
-
-
-def _value(name: str, u: float) -> Any:
-    """The factor's value at the point u in [0, 1) of its distribution."""
-    if name in RANGES:
-        low, high = RANGES[name]
-        return low + u * (high - low)
-    *limits, _ = accumulate(CHANCES[name])  # the last is 1 but for rounding, and u never reaches it
-    return bisect_right(limits, u)
+    return draw_factors(Factors, words, RANGES, CHANCES)
 
 
 def motion(who: Factors, t: npt.ArrayLike) -> Motion:
@@ -228,15 +214,3 @@ def clips(first: int, last: int, *, seed: int, resolution: int, frames: int) -> 
     for index in range(first, last):
         known = {name: float(value) for name, value in factors(index, seed).as_dict().items()}
         yield Piece(draw(index, seed, resolution, frames), 0, frames, FPS, known)
-
-
-def whole(name: str, value: Any, low: int, high: int | None) -> int:
-    """The value as an int, or a ValueError that says what it should have been."""
-    allowed = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} is {value!r}; it must be {allowed}") from None
-    if isinstance(value, bool) or number < low or (high is not None and number > high):
-        raise ValueError(f"{name} is {value!r}; it must be {allowed}")
-    return number

@@ -79,3 +79,12 @@ def open_for_people(path: Path) -> ClipStore:
     if not path.exists():
         raise DataError(f"{path} does not exist")
     return ClipStore.open(path)
+
+
+def bytes_text(number: float) -> str:
+    """1500000 -> '1.4 MiB'."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.2f} TiB"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from pvswgan.data.format import pyramid_sizes
 from pvswgan.data.pieces import LONGEST
 from pvswgan.data.sources import DRAW, FILES, LEAST, cache_folder, is_store
+from pvswgan.data.verify import bytes_text
 
 RESOLUTIONS = (16, 32, 64, 128, 256, 512)
 MOST_CLIPS = 10_000_000
@@ -153,21 +154,12 @@ def free() -> int:
     return shutil.disk_usage(place).free
 
 
-def told(number: float) -> str:
-    """1500000 -> "1.4 MiB"."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.2f} TiB"
-
-
 def _no_room(wish: Wish, kind: Kind) -> str:
     needed, room = size(wish) or 0, free()
     if wish.compact or needed < room:  # what a codec makes of it nobody knows before
         return ""
     clips = wish.clips.strip() or kind.clips[1]
-    return (f"Number of clips is {clips}: they take {told(needed)}, and only {told(room)} are free in "
+    return (f"Number of clips is {clips}: they take {bytes_text(needed)}, and only {bytes_text(room)} are free in "
             f"{cache_folder()}. Allowed: fewer clips, frames or pixels.")
 
 

@@ -106,7 +106,7 @@ def test_a_large_array_is_many_items_and_never_whole_in_memory(data: Path) -> No
 ])
 def test_what_is_no_array_of_clips_is_named(data: Path, made: np.ndarray, words: str) -> None:
     np.save(data / "a.npy", made)
-    with pytest.raises(DataError, match=f"none of the 1 files can be used: a.npy {words}"):
+    with pytest.raises(DataError, match=f"no clip can be had: a.npy {words}"):
         open_store("array", data, 8, frames=4)
 
 

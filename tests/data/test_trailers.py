@@ -241,7 +241,7 @@ def test_films_are_found_in_folders_sorted_and_named_apart(tmp_path: Path) -> No
 def test_where_no_film_is_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^trailer .*nowhere does not exist$"):
         trailer_files([tmp_path / "nowhere"])
-    with pytest.raises(DataError, match=r"^no video lies in .*; looked for \.mp4, "):
+    with pytest.raises(DataError, match=r"^no video lies in .*; looked for \.avi, "):
         trailer_files([tmp_path])
     with pytest.raises(DataError, match="^no video lies in an empty list of trailers"):
         trailer_files([])

@@ -49,10 +49,9 @@ class FaceRecipe(Recipe):
         if not (store.folder / SHEET).exists():
             contact_sheet(_thumbnails(store), store.folder / SHEET)
         if not (store.folder / REPORT).exists():
-            text = json.dumps(report(store, self.settings), indent=1, ensure_ascii=False)
+            text = json.dumps(report(store, self.settings), indent=1)
             temporary = store.folder / f"{REPORT}.part"
-            # Names of files may hold any bytes; what is not text becomes a question mark, here alone.
-            temporary.write_text(text + "\n", encoding="utf-8", errors="replace")
+            temporary.write_text(text + "\n", encoding="ascii")
             temporary.replace(store.folder / REPORT)
         return store
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pvswgan.data import layouts
+from pvswgan.data.decode import open_video
 from pvswgan.data.pieces import BadFile
 
 Pixels = NDArray[np.uint8]
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".wmv")
+VIDEOS = tuple(sorted(layouts.VIDEOS - {".gif"}))
 _USUAL_FPS = 25.0  # where a file does not tell
 
 
@@ -23,10 +25,8 @@ class Trailer:
     width, height  of an upright frame, in pixels;  fps: frames a second
     """
 
-    def __init__(self, container: Any) -> None:
-        self._container = container
-        self._stream = container.streams.video[0]
-        self._stream.codec_context.thread_count = 1  # one worker process a trailer: they share the processors
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container, self._stream = container, stream
         self.fps = float(self._stream.average_rate or self._stream.guessed_rate or _USUAL_FPS)
         if not 0 < self.fps <= 1000:
             self.fps = _USUAL_FPS
@@ -57,19 +57,8 @@ class Trailer:
 @contextmanager
 def open_trailer(path: Path) -> Iterator[Trailer]:
     """A trailer, read from its start. Raises BadFile where the file holds no picture, or FFmpeg stumbles over it."""
-    import av
-
-    try:
-        if not path.stat().st_size:
-            raise BadFile("is empty (0 bytes)")
-        # A playlist can call itself .mp4 and name addresses: nothing but files is opened.
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise BadFile("has no video stream")
-            yield Trailer(container)
-    except (OSError, av.FFmpegError) as error:
-        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise BadFile(f"cannot be decoded: {what.replace(str(path), path.name)}") from error
+    with open_video(path) as (container, stream):
+        yield Trailer(container, stream)
 
 
 def picture(frame: Any, width: int, height: int, order: str = "bgr24") -> Pixels:
