@@ -46,6 +46,7 @@ def test_samples_do_not_depend_on_their_company(saved):
     assert abs(many - fast).mean() < 2
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_clip_in_another_process_and_on_one_thread(saved):
     code = ("import sys, torch; torch.set_num_threads(1); import pvswgan; from pvswgan import video;"
             "sys.stdout.buffer.write(video.to_uint8(pvswgan.load(sys.argv[1]).sample(2, seed=3)).tobytes())")

@@ -26,6 +26,7 @@ def _run(*words):
     return subprocess.run([sys.executable, "-m", "pvswgan", *map(str, words)], capture_output=True, text=True, cwd=ROOT)
 
 
+@pytest.mark.slow
 def test_sample_writes_a_film(model, tmp_path):
     out = tmp_path / "clips.mp4"
     done = _run("sample", model, "--out", out, "--n", 4, "--scale", 4)
@@ -34,6 +35,7 @@ def test_sample_writes_a_film(model, tmp_path):
     assert frames.shape == (8, 64, 64, 3)
 
 
+@pytest.mark.slow
 def test_a_walk_returns_to_its_start(model, tmp_path):
     out = tmp_path / "walk.gif"
     done = _run("interpolate", model, "--out", out, "--seeds", "3,5", "--steps", 2)
@@ -42,6 +44,7 @@ def test_a_walk_returns_to_its_start(model, tmp_path):
     assert len(frames) == 2 * 2 * 8
 
 
+@pytest.mark.slow
 def test_info_tells_what_it_is(model):
     done = _run("info", model)
     assert done.returncode == 0 and "8x8x8" in done.stdout and "1 kimg" in done.stdout and "swgan" in done.stdout
@@ -49,8 +52,8 @@ def test_info_tells_what_it_is(model):
 
 @pytest.mark.parametrize("words, message", [
     (("info", "nowhere"), "there is no model 'nowhere'"),
-    (("sample", "MODEL", "--out", "x.mov"), "cannot write 'x.mov'; allowed: .mp4"),
-    (("interpolate", "MODEL", "--seeds", "1,x"), "--seeds is '1,x'"),
+    pytest.param(("sample", "MODEL", "--out", "x.mov"), "cannot write 'x.mov'; allowed: .mp4", marks=pytest.mark.slow),
+    pytest.param(("interpolate", "MODEL", "--seeds", "1,x"), "--seeds is '1,x'", marks=pytest.mark.slow),
 ])
 def test_faults_are_sentences(model, words, message):
     done = _run(*(model if w == "MODEL" else w for w in words))

@@ -155,6 +155,7 @@ def test_finite_at_zero_gradient(loss):
     assert all(torch.isfinite(p.grad).all() for p in loss.parameters() if p.grad is not None)
 
 
+@pytest.mark.slow
 def test_slices_stay_orthogonal_and_move_continuously():
     torch.manual_seed(0)
     head = SlicedCritic(32, blocks=2)

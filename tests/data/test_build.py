@@ -140,6 +140,7 @@ def test_a_cancelled_build_goes_on_and_ends_with_the_same_bytes(
     assert seen[0] == stop_at and digests(tmp_path / "s") == reference
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_and_leaves_no_process(tmp_path: Path, reference: dict[str, str]) -> None:
     script = """
         import sys
@@ -216,6 +217,7 @@ def test_a_decoder_that_crashes_costs_only_its_file(tmp_path: Path) -> None:
     assert set(store.sources) == {"f0", "f1", "f3", "f5"}
 
 
+@pytest.mark.slow
 def test_a_cancel_is_heard_while_a_worker_is_stuck(tmp_path: Path) -> None:
     began = time.monotonic()
 
@@ -278,6 +280,7 @@ def test_no_more_clips_than_wanted(tmp_path: Path, workers: int) -> None:
     assert len(store) == 4 and not list((tmp_path / "s").glob("part-*"))
 
 
+@pytest.mark.slow
 def test_progress_has_an_estimate(tmp_path: Path) -> None:
     seen: list[Told] = []
     build(tmp_path / "s", items(8, wait=0.2), ["a", "b"], RULES, workers=1, progress=seen.append)

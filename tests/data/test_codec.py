@@ -63,6 +63,7 @@ def chunks(face: Clip) -> list[bytes]:
 # ---- quality ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs("trailerfaces")
 @pytest.mark.parametrize("name", ["face01", "face14", "face21"])
 def test_real_faces_are_near_to_the_pixels(name: str) -> None:
@@ -151,6 +152,7 @@ def test_each_chunk_stands_alone(face: Clip, chunks: list[bytes]) -> None:
     assert np.array_equal(codec.decode(memoryview(chunks[2]), 8, 64), codec.decode(chunks[2], 8, 64))
 
 
+@pytest.mark.slow
 def test_the_same_frames_give_the_same_bytes(face: Clip, chunks: list[bytes]) -> None:
     assert codec.encode(face) == chunks
     mirrored = face[:, :, ::-1]  # not contiguous
@@ -245,6 +247,7 @@ def test_missing_library_is_named(face: Clip, chunks: list[bytes], monkeypatch: 
         codec.encode(face)
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_before_it_is_needed() -> None:
     script = "import sys, train.benchmark.codec; print(sorted({'av', 'PIL'} & sys.modules.keys()))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)

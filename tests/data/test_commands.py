@@ -178,6 +178,7 @@ def _shell(*words: object) -> subprocess.Popen[str]:
                             start_new_session=True)
 
 
+@pytest.mark.slow
 def test_errors_are_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
     process = _shell("faces", tmp_path / "nowhere.mp4")
     out, error = process.communicate(timeout=120)

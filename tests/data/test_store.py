@@ -346,6 +346,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_no_store_and_is_cleaned_up(tmp_path: Path, clips: list[np.ndarray]) -> None:
     script = """
         import os, signal, sys
@@ -385,6 +386,7 @@ def test_a_store_that_came_meanwhile_is_kept(tmp_path: Path, clips: list[np.ndar
     assert list(tmp_path.iterdir()) == [place]
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_waits_for_the_other(tmp_path: Path) -> None:
     script = """
         import sys

@@ -42,6 +42,7 @@ def test_shape_and_type() -> None:
     assert clip.flags.c_contiguous
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_process_and_order() -> None:
     pairs = [(0, 0), (7, 0), (7, 1), (123456789, 2)]
     here = [digest(*pair) for pair in pairs]
@@ -67,6 +68,7 @@ def test_frames_only_cut(resolution: int, clips: int) -> None:
             assert np.array_equal(part, whole[:frames]), f"clip {index} at {resolution}, {frames} frames"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", range(len(toyfaces.HAIR_STYLES)))
 def test_frames_only_cut_at_the_extremes(style: int) -> None:
     """The widest motions of the largest parts stay inside their patches."""

@@ -39,6 +39,7 @@ def _on_grey(face: np.ndarray, side: int) -> np.ndarray:
     return frame
 
 
+@pytest.mark.slow
 @real
 def test_the_cascade_finds_the_real_faces_once_and_at_their_size() -> None:
     find, right = detector(FaceSettings()), 0
@@ -142,6 +143,7 @@ def _coded_again(clip: np.ndarray) -> np.ndarray:
     return np.stack(made)
 
 
+@pytest.mark.slow
 @real
 def test_a_fingerprint_knows_a_clip_again_and_no_other() -> None:
     most = FaceSettings().duplicates

@@ -40,6 +40,7 @@ def test_values_reach_the_trainer_as_typed(tmp_path: Path) -> None:
     assert command[-2:] == ['data.path="/a b/#c: d"', "train.batch=[8, 4]"]
 
 
+@pytest.mark.slow
 def test_a_training_lives_on_its_own_and_obeys_requests(tmp_path: Path, configs: Path) -> None:
     root = tmp_path / "runs"
     run = RunFolder(root / processes.start(root, "one", configs / "tiny.yaml", {"seed": 7}))

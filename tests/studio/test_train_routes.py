@@ -135,6 +135,7 @@ def test_a_training_that_died_at_birth_says_why(client: TestClient, tmp_path: Pa
 ELSEWHERE = ("..%2F..%2Fconfig.yaml", "config.yaml", "%2Fetc%2Fpasswd")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["nobody/status", "..%2Fruns/log", *(f"done/sample/{file}" for file in ELSEWHERE)]
 )

@@ -19,6 +19,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.mark.slow
 def test_reads_are_compared_with_training_at_every_stage():
     settings = tiny.config()
     store = open_store("toyfaces", None, 8, frames=8, clips=12)

@@ -2,11 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 BARRED = ["gradio", "fastapi", "plotly", "moviepy", "av", "PIL", "sklearn", "scipy", "torch_fidelity", "torchvision",
-          "cv2"]
+          "cv2", "scenedetect"]
 
 
+@pytest.mark.slow
 def test_training_needs_few_packages(tmp_path):
     """A borrowed GPU machine has torch and little else: a whole training must run without the page's packages."""
     code = f"""

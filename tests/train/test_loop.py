@@ -65,8 +65,9 @@ def test_a_training_from_start_to_end(tmp_path, loss):
     assert Image.open(last.path).size == (8 * 8, 12 * 8)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("stop_at", [12, 20, 36, 40, 60, 76], ids=lambda c: f"{c}clips")
+@pytest.mark.parametrize(("stop_at", "precision"), [
+    pytest.param(clips, precision, marks=[pytest.mark.slow] * ((clips, precision) != (36, "float32")))
+    for precision in ("float32", "bfloat16") for clips in (12, 20, 36, 40, 60, 76)])
 def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, stop_at, precision):
     """Stopped in a stable phase, in both fades, and at the edges of phases."""
     settings = tiny.config(precision=precision, train={"augment": ["shift", "colour"], "gp_interval": 2,
@@ -108,6 +109,7 @@ def test_a_stage_is_kept_as_it_ended(tmp_path):
     assert sheets[24] == (4, 4) and sheets[36] == (4, 8) and sheets[72] == (8, 8)
 
 
+@pytest.mark.slow
 def test_the_fixed_latents_are_different_clips_and_the_same_ones(tmp_path):
     _train(tmp_path, tiny.config())
     model = pvswgan.load(tmp_path)
@@ -121,6 +123,7 @@ def test_the_fixed_latents_are_different_clips_and_the_same_ones(tmp_path):
     assert len({clip.tobytes() for clip in sheet}) == 12
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_snapshot_resumes(tmp_path):
     trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
     trainer.writer.close()                                             # config.yaml is there, a checkpoint is not
@@ -134,12 +137,14 @@ def test_a_run_killed_before_its_first_snapshot_resumes(tmp_path):
     assert status["state"] == "finished" and status["kimg"] == status["total_kimg"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_its_configuration_is_a_sentence(tmp_path):
     _train(tmp_path, tiny.config())
     with pytest.raises(RunError, match=r"does not fit .*config.yaml: was that changed"):
         Trainer(tiny.config(network={"fmap_max": 2}), tmp_path, resume=True, say=_quiet)
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_does_not_end_the_training(tmp_path):
     def closed(*_):
         raise SystemExit(1)
@@ -195,6 +200,7 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     assert network_checkpoints(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     _train(tmp_path, tiny.config())
     *_, before, newest = training_checkpoints(tmp_path)
@@ -297,6 +303,7 @@ def test_the_command_line_dry_run_train_interrupt_resume(tmp_path):
     assert again.returncode == 2 and "already holds a run (stopped); add --resume" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes(tmp_path):
     run = tmp_path / "run"
     settings = tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100})
