@@ -49,7 +49,7 @@ class Data(Section):
     split: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="use the clips of this split only, such as train; null: all")
     fold: Whole = Field(1, ge=1, le=3, description="which of UCF-101's three train and test lists")
-    compact: bool = Field(False, description="keep the two greatest resolutions as video: a tenth of the disk")
+    compact: bool = Field(False, description="keep the two greatest resolutions as video: an eighth of the disk")
     clips: Whole = Field(2000, ge=1, description="how many toyfaces or shapes to draw; other sources use all they have")
 
     def strides(self) -> list[int]:

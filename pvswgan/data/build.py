@@ -24,10 +24,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from pvswgan.data.encode import Blobs, check_clip, encode
 from pvswgan.data.format import COLUMNS, SHARD_BYTES, DataError
 from pvswgan.data.pieces import BadFile, Drop, Item, Piece, TooSmall, greatest_resolution
 from pvswgan.data.store import ClipStore
-from pvswgan.data.writer import Blobs, StoreWriter, check_clip, encode
+from pvswgan.data.writer import StoreWriter
 
 PATIENCE_S = 1.0  # small sets are done before worker processes would have started
 _AHEAD = 2  # items that wait for each worker: bounds what lies on the disk twice

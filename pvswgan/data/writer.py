@@ -9,14 +9,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import numpy as np
-
+from pvswgan.data.encode import Blobs, check_clip, encode
 from pvswgan.data.format import (
     COLUMNS,
     RAW,
@@ -28,43 +27,12 @@ from pvswgan.data.format import (
     dump_meta,
     file_name,
     foreign_files,
-    pyramid,
     pyramid_sizes,
 )
 from pvswgan.data.store import ClipStore
 
-_FRAMES_AT_ONCE = 16  # frames whose pyramid is made together: bounds the memory that a clip's floats take
 _SYNC_S = 2.0  # so much work a power cut may take
 _POLL_S = 0.2
-
-Blobs = Iterable[tuple[int, bytes | memoryview]]  # (resolution, bytes that go to the end of its file)
-
-
-def encode(clip: Array, compact: bool) -> tuple[dict[int, list[int]], Blobs]:
-    """A clip uint8 (T, R, R, 3) as what the store keeps of it.
-
-    Returns the bytes of each chunk of video at each compact resolution (none in a raw store), which are complete once
-    the blobs have been taken: they come one after another, so that a long clip's floats never lie there together.
-    """
-    sizes = compact_sizes(clip.shape[1]) if compact else []
-    chunks: dict[int, list[int]] = {}
-
-    def blobs() -> Blobs:
-        held: dict[int, list[Array]] = {size: [] for size in sizes}
-        for first in range(0, len(clip), _FRAMES_AT_ONCE):
-            for small in pyramid(clip[first : first + _FRAMES_AT_ONCE]):
-                if small.shape[1] in held:
-                    held[small.shape[1]].append(small)
-                else:
-                    yield small.shape[1], np.ascontiguousarray(small).data.cast("B")
-        for size, parts in held.items():
-            from pvswgan.data import codec
-
-            coded = codec.encode(np.concatenate(parts))
-            chunks[size] = [len(chunk) for chunk in coded]
-            yield from ((size, chunk) for chunk in coded)
-
-    return chunks, blobs()
 
 
 class StoreWriter:
@@ -398,14 +366,6 @@ class _Growing:
 
     def entry(self) -> dict[str, Any]:
         return {"bytes": self.bytes, "sha256": self.sum.hexdigest()}
-
-
-def check_clip(clip: Array, resolution: int, source: str) -> None:
-    """Raises ValueError where the clip is not uint8 (T, R, R, 3) with at least one frame."""
-    square = (resolution, resolution, 3)
-    if clip.ndim != 4 or clip.shape[1:] != square or not len(clip) or clip.dtype != np.uint8:
-        allowed = f"allowed: uint8 (T, {resolution}, {resolution}, 3)"
-        raise ValueError(f"clip of {source} is {clip.dtype} {clip.shape}; {allowed}")
 
 
 def refuse_foreign(folder: Path) -> None:
