@@ -111,17 +111,20 @@ def build(place: Path, items: Sequence[Item], classes: Sequence[str], rules: Rul
         def tell_of(index: int) -> None:
             tell(now(index, items[index].name))
 
-        with _Workers(writer.temporary, items, rules, workers) as parts:
-            for index in range(writer.items, len(items)):
-                if rules.clips is not None and len(writer) >= rules.clips:
-                    break
-                tell_of(index)
-                part, file = parts.take(index, partial(tell_of, index))
-                if part.failed:
-                    failures.append(part)
-                _adopt(writer, items[index], part, file, rules)
-                file.unlink(missing_ok=True)
-                writer.item_done()
+        try:
+            with _Workers(writer.temporary, items, rules, workers) as parts:
+                for index in range(writer.items, len(items)):
+                    if rules.clips is not None and len(writer) >= rules.clips:
+                        break
+                    tell_of(index)
+                    part, file = parts.take(index, partial(tell_of, index))
+                    if part.failed:
+                        failures.append(part)
+                    _adopt(writer, items[index], part, file, rules)
+                    file.unlink(missing_ok=True)
+                    writer.item_done()
+        except OSError as error:  # a part's file: what an item's reader raises is told of the item
+            raise writer.disk_error(error) from error
         if not len(writer):
             raise DataError(_none_usable(rules.resolution, writer.skipped, failures))
         tell(now(len(items), "writing the store"))

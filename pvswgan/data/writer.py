@@ -229,7 +229,7 @@ class StoreWriter:
             for size, blob in blobs:
                 self._open[size].write(blob)
         except OSError as error:
-            raise self._disk_error(error) from error
+            raise self.disk_error(error) from error
         self._record(record, placed=True)
         self._item.append(record)
 
@@ -271,7 +271,7 @@ class StoreWriter:
                 file.write("".join(json.dumps(line) + "\n" for line in self._unsynced).encode("ascii"))
                 _sync(file)
         except OSError as error:
-            raise self._disk_error(error) from error
+            raise self.disk_error(error) from error
         self._unsynced.clear()
         self._synced = time.monotonic()
 
@@ -299,7 +299,7 @@ class StoreWriter:
                 file.write(dump_meta(self._meta()))
                 _sync(file)
         except OSError as error:
-            raise self._disk_error(error) from error
+            raise self.disk_error(error) from error
         store = self._rename()
         self._committed = True
         for name in ("journal.jsonl", "lock"):
@@ -323,7 +323,7 @@ class StoreWriter:
                 os.rename(self.temporary, self.folder)
             except OSError as error:
                 if not self.folder.exists():
-                    raise self._disk_error(error) from error
+                    raise self.disk_error(error) from error
                 if winner := self.existing():
                     shutil.rmtree(self.temporary, ignore_errors=True)
                     return winner
@@ -333,7 +333,8 @@ class StoreWriter:
             return ClipStore.open(self.folder)
         raise DataError(f"{self.folder} is in the way of the store and cannot be replaced")
 
-    def _disk_error(self, error: OSError) -> DataError:
+    def disk_error(self, error: OSError) -> DataError:
+        """The sentence for a write that failed: why, what is done, and what helps."""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         what = "the disk is full" if full else f"writing failed ({error.strerror})"
         done = sum(self._columns["lengths"]) * sum(3 * size * size for size in self.resolutions)

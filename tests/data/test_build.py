@@ -291,3 +291,20 @@ def test_progress_has_an_estimate(tmp_path: Path) -> None:
 def test_small_sets_start_no_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "ProcessPoolExecutor", None)
     build(tmp_path / "s", items(), ["a", "b"], RULES)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_is_full_for_a_part_is_a_sentence_and_the_build_goes_on(
+    tmp_path: Path, reference: dict[str, str], workers: int
+) -> None:
+    """A part is written by a worker: a small file system is the only way to fill its disk in every process."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", tmp_path], capture_output=True).returncode:
+        pytest.skip("a small file system can be mounted by root alone")
+    try:
+        with pytest.raises(DataError, match="the disk is full: the store .* was left after .* clips"):
+            build(tmp_path / "s", items(), ["a", "b"], RULES, workers=workers)
+        subprocess.run(["mount", "-o", "remount,size=8m", tmp_path], check=True)
+        build(tmp_path / "s", items(), ["a", "b"], RULES, workers=workers)
+        assert digests(tmp_path / "s") == reference
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
