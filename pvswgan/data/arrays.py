@@ -150,9 +150,10 @@ def _range(path: Path, layout: Layout) -> tuple[float, float]:
     for _, clip in _clips(path, layout, 0, layout.clips):
         if clip.dtype in (np.uint8, np.bool_):
             return 0, 255 if clip.dtype == np.uint8 else 1
-        least, most, kind = min(least, float(clip.min())), max(most, float(clip.max())), clip.dtype.kind
-        if not (np.isfinite(least) and np.isfinite(most)):
+        low, high = float(clip.min()), float(clip.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
             raise BadFile("holds numbers that are not finite")
+        least, most, kind = min(least, low), max(most, high), clip.dtype.kind
     if (least < 0 and (kind != "f" or least < -1 or most > 1)) or most > 255:
         raise BadFile(f"holds numbers from {least:g} to {most:g}; allowed: 0 to 1, -1 to 1, or 0 to 255")
     return (-1, 1) if least < 0 else (0, 1) if kind == "f" and most <= 1 else (0, 255)

@@ -24,7 +24,7 @@ from pvswgan.data.trailers import REPORT, SHEET, FaceSettings, faces_recipe
 from pvswgan.data.verify import bytes_text, open_for_people, paper_bytes, summary, verify
 
 app = typer.Typer(no_args_is_help=True, help="Clips for training: bring videos in, draw some, look at what is there.")
-console = Console(markup=False, highlight=False)  # names of files are not markup
+console = Console(markup=False, highlight=False, emoji=False)  # names of files are not markup
 
 Out = Annotated[Path | None, typer.Option(help="folder of the new store; default: a name of its own in the cache")]
 Resolution = Annotated[int, typer.Option(help="pixels a side, a power of two; the smaller ones come with it")]

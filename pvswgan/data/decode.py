@@ -152,7 +152,7 @@ def timing_of(path: Path) -> Timing:
     usual = float(np.median(steps))
     if usual <= 0:
         return Timing(known if 0 < known <= 1000 else STILL_FPS, True)
-    even = bool((np.abs(steps - usual) <= max(_EVEN * usual, 1.01 * unit)).all())
+    even = bool((np.abs(steps - usual) <= max(_EVEN * usual, min(1.01 * unit, 0.6 * usual))).all())
     # The mean is free of the rounding of time stamps (to milliseconds, say); the file's own rate is exact if it fits.
     rate = 1 / float(steps.mean()) if even else 1 / usual
     return Timing(known if abs(known - rate) < 0.01 * rate else min(rate, 1000.0), even)

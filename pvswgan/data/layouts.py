@@ -107,7 +107,7 @@ def walk(path: Path) -> list[Path]:
             inner.clear()
             continue
         seen.add(here)
-        inner[:] = [name for name in inner if not name.startswith((".", "__MACOSX"))]
+        inner[:] = sorted(name for name in inner if not name.startswith((".", "__MACOSX")))
         here_too = (Path(folder, name) for name in names if not name.startswith("."))
         files += [file for file in here_too if file.is_file() or file.is_symlink()]  # a link to nothing is told of
     return sorted(files, key=lambda file: file.relative_to(path).parts)

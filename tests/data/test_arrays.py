@@ -99,6 +99,7 @@ def test_a_large_array_is_many_items_and_never_whole_in_memory(data: Path) -> No
     (np.zeros((2, 5, 7, 8, 9)), r"is \(2, 5, 7, 8, 9\); allowed"),
     (np.zeros((0, 5, 8, 8, 3)), r"is .*: it holds no pixel"),
     (np.full((1, 4, 8, 8, 3), np.nan), "holds numbers that are not finite"),
+    (np.stack([np.zeros((4, 8, 8, 3)), np.full((4, 8, 8, 3), np.nan)]), "holds numbers that are not finite"),
     (np.full((1, 4, 8, 8, 3), 300.0), "holds numbers from 300 to 300; allowed: 0 to 1, -1 to 1, or 0 to 255"),
     (np.full((1, 4, 8, 8, 3), -7), "holds numbers from -7 to -7"),
     (np.zeros((1, 4, 8, 8, 3), complex), "holds complex128; allowed: bytes, whole numbers, or floats"),

@@ -217,6 +217,13 @@ def test_damaged_frames_are_cut_out_up_to_the_next_that_stands_alone(
     assert len(shown) == len(before.frames) and np.abs(before.frames.astype(int) - shown).mean() < 60
 
 
+def test_a_variable_rate_is_seen_where_the_clock_ticks_with_the_frames(data: Path) -> None:
+    times = [*np.arange(6) * 0.2, *(1.2 + np.arange(20) * 0.1)]  # in steps of 1/10: none of the errors is a rounding
+    file = write_timed(data / "v.mp4", numbered(26), times, unit=10)
+    [piece] = read_video(file, 32)
+    assert piece.fps == pytest.approx(10.0) and levels(piece.frames) == [*np.repeat(range(6), 2), *range(6, 26)]
+
+
 def test_a_frame_that_stands_for_seconds_ends_its_clip(data: Path) -> None:
     times = [*np.arange(6) * 0.1, *(9.0 + np.arange(8) * 0.1)]
     first, second = read_video(write_timed(data / "v.mkv", numbered(14), times), 32)
