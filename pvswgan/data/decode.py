@@ -21,6 +21,7 @@ from pvswgan.data.pixels import Pixels, centre_square, rgb
 STILL_FPS = 25.0  # pictures do not say their rate
 _HOLD_S = 2.0  # a frame that stands longer ends its clip: copies of it would teach standing still
 _EVEN = 0.5  # a video whose frames come this close to its usual interval (as a share of it) has a constant rate
+_INVALID = "Invalid data found when processing input"  # FFmpeg's own words
 _DAMAGED = "is damaged: these frames cannot be put together"
 _JITTER = 0.25  # of an interval: rounded time stamps must neither drop a frame nor double one
 
@@ -192,21 +193,33 @@ def _frames(path: Path, own: float) -> Iterator[tuple[int, float, Any]]:
 
     From a damaged frame to the next that stands alone, which may all be made from it, one Drop comes in their place.
     """
-    index, damaged = -1, None
+    index, damaged, whole, time = -1, None, False, 0.0
     with open_video(path) as (container, stream):
-        for index, frame in enumerate(container.decode(stream)):
-            time = index / own if frame.time is None else frame.time
-            if frame.is_corrupt:
+        for index, frame in enumerate(_decoded(container, stream)):
+            if frame is not None:
+                whole, time = True, index / own if frame.time is None else frame.time
+            if frame is None or frame.is_corrupt:
                 damaged = damaged or (index, time)
             elif damaged and frame.key_frame:
                 yield *damaged, Drop(damaged[0], index, _DAMAGED)
                 damaged = None
             if not damaged:
                 yield index, time, frame
+        if not whole:
+            raise BadFile("holds no frame" if index < 0 else f"cannot be decoded: {_INVALID}")
         if damaged:
             yield *damaged, Drop(damaged[0], index + 1, _DAMAGED)
-        if index < 0:
-            raise BadFile("holds no frame")
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """Every PyAV frame; None for a packet that holds none that can be read (a file that breaks off ends in many)."""
+    import av
+
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            yield None
 
 
 def _ended(frames: Iterator[tuple[int, float, Any]], interval: float) -> Iterator[tuple[int, float, Any]]:

@@ -224,6 +224,24 @@ def test_a_variable_rate_is_seen_where_the_clock_ticks_with_the_frames(data: Pat
     assert piece.fps == pytest.approx(10.0) and levels(piece.frames) == [*np.repeat(range(6), 2), *range(6, 26)]
 
 
+def test_a_film_that_breaks_off_keeps_what_is_before(data: Path) -> None:
+    """Its list of frames is in front, as films for the web have it: the frames at the end are named, and not there."""
+    import av
+
+    file = data / "v.mp4"
+    with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "10"})
+        stream.height = stream.width = 32
+        stream.pix_fmt = "yuv420p"
+        for picture in noise(60, 32):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 6 // 10])
+    before, drop = read_video(file, 32)
+    assert isinstance(before, Piece) and 25 < len(before.frames) < 45 and before.start == 0
+    assert isinstance(drop, Drop) and "is damaged" in drop.reason and drop.start >= len(before.frames)
+
+
 def test_a_frame_that_stands_for_seconds_ends_its_clip(data: Path) -> None:
     times = [*np.arange(6) * 0.1, *(9.0 + np.arange(8) * 0.1)]
     first, second = read_video(write_timed(data / "v.mkv", numbered(14), times), 32)
