@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pvswgan.data.drawing import Array, Canvas, Patch, Value, below, clamp, ellipse, outline, steepness
+from pvswgan.data.drawing import Array, Canvas, Patch, Value, below, clamp, ellipse, outline, positive, steepness
 from pvswgan.data.face.model import WHITE, Face, Style, mix, tone
 
 
@@ -93,6 +93,6 @@ def _hairline(style: Style, lean: int, u: Array) -> tuple[Array, Array]:
 def _gloss(area: Patch, face: Face, cover: Array, u: Array, v: Array) -> None:
     band = (v + 0.62) * 5 - 1.6 * u * u
     band *= band
-    weight = np.maximum(0, 1 - band - (u - 0.35 * face.head.light) ** 2 * 2.2)
+    weight = positive(1 - band - (u - 0.35 * face.head.light) ** 2 * 2.2)
     weight *= cover
     area.blend(0.5 * weight, mix(face.hair.base, tone(WHITE), 0.5))
