@@ -6,7 +6,7 @@ Understood, C being 1, 3 or 4 channels:
     (T, H, W, C)                                                     one clip
 
 of bytes, or of numbers whose range says what they mean: 0 to 1, -1 to 1, or 0 to 255. An .npz file may hold labels
-beside its clips: whole numbers (N,), under any name.
+beside its clips: whole numbers (N,), under one of the names in LABELS.
 """
 
 from __future__ import annotations
@@ -26,9 +26,16 @@ from pvswgan.data.format import DataError
 from pvswgan.data.pieces import BadFile, Piece
 from pvswgan.data.pixels import Pixels, centre_square
 
+LABELS = ("label", "labels", "y", "class", "classes", "target", "targets")  # of several the first
 _CHANNELS = (1, 3, 4)
+_COLOURS = 3
 _LEAST_RANK = 4
 _MOST_LABELS = 10_000  # classes; more are no classes but numbers of something else
+# Rounding (half floats: by 0.0005) and resizing take floats beyond black and white; by so much of the range, 2.5 of 255
+# levels, nobody sees what is clipped. Sharp filters overstep by a third: what lies between that and these is unclear.
+_OVER = 0.01
+_SURELY_NEGATIVE = -0.5  # darkest number of a file whose black is -1
+_SURELY_BYTES = 2.0  # a brighter number is not one of 0 to 1
 
 
 @dataclass(frozen=True)
@@ -56,38 +63,62 @@ class Layout:
 def look(path: Path) -> Layout:
     """What a file holds. Of an array of bytes only the header is read, of one of other numbers all. Raises BadFile."""
     with named(path):
-        if path.suffix.lower() == ".npy":
-            with open(path, "rb") as file:
-                shape, _, dtype = _header(file)
-            layout = Layout("", _order(shape, dtype), shape)
-        else:
-            layout = _look_into(path)
+        layout = _layout(path)
         black, white = _range(path, layout)
         return replace(layout, black=black, white=white)
 
 
+def count(path: Path) -> int:
+    """How many clips a file holds, told from its header (and the labels of an .npz file); of one that is broken 1."""
+    try:
+        with named(path):
+            return _layout(path).clips
+    except BadFile:
+        return 1
+
+
+def _layout(path: Path) -> Layout:
+    """What a file holds, as far as its headers and labels tell."""
+    if path.suffix.lower() != ".npy":
+        return _look_into(path)
+    with open(path, "rb") as file:
+        shape, _, dtype = _header(file)
+    return Layout("", _order(shape, dtype), shape)
+
+
 def _look_into(path: Path) -> Layout:
-    """The array of clips among the members of an .npz file."""
+    """The array of clips among the members of an .npz file, and their labels."""
     found: list[Layout] = []
-    vectors: list[str] = []
     with zipfile.ZipFile(path) as archive:
-        for member in (name for name in archive.namelist() if name.endswith(".npy")):
+        members = [name for name in archive.namelist() if name.endswith(".npy")]
+        for member in members:
             with archive.open(member) as file:
                 shape, _, dtype = _header(file)
             if len(shape) >= _LEAST_RANK:
                 found.append(Layout(member, _order(shape, dtype), shape))
-            elif len(shape) == 1 and dtype.kind in "iu":
-                vectors.append(member)
         if len(found) != 1:
             names = ", ".join(layout.member.removesuffix(".npy") for layout in found) or "none"
             raise BadFile(f"holds {len(found)} arrays of clips ({names}); one is wanted, (N, T, H, W, C) or alike")
         [layout] = found
-        for member in vectors:
-            with archive.open(member) as file:
-                values = npy.read_array(file, allow_pickle=False)
-            if len(values) == layout.clips and 0 <= values.min() <= values.max() < _MOST_LABELS:
-                return Layout(layout.member, layout.order, layout.shape, tuple(values.tolist()))
-        return layout
+        others = {member.lower(): member for member in members if member != layout.member}
+        told = [others[f"{name}.npy"] for name in LABELS if f"{name}.npy" in others]
+        return replace(layout, labels=_labels(archive, told[0], layout.clips)) if told else layout
+
+
+def _labels(archive: zipfile.ZipFile, member: str, clips: int) -> tuple[int, ...]:
+    """The class of each clip. Raises BadFile where the member does not tell that."""
+    name = member.removesuffix(".npy")
+    allowed = f"allowed: ({clips},) of whole numbers from 0 to {_MOST_LABELS - 1}, one for each clip"
+    with archive.open(member) as file:
+        shape, _, dtype = _header(file)
+    if shape != (clips,) or dtype.kind not in "biu":
+        raise BadFile(f"has labels ({name}) that are {dtype} {shape}; {allowed}")
+    with archive.open(member) as file:
+        values = npy.read_array(file, allow_pickle=False)
+    least, most = int(values.min()), int(values.max())
+    if least < 0 or most >= _MOST_LABELS:
+        raise BadFile(f"has labels ({name}) from {least} to {most}; {allowed}")
+    return tuple(map(int, values))
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -111,7 +142,12 @@ def _order(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
             if shape[place] in _CHANNELS:
                 return order
     elif len(shape) == 4:
-        return "THWC" if shape[3] in _CHANNELS else "NTHW"
+        if shape[3] in _CHANNELS:
+            return "THWC"
+        if _COLOURS in shape[:2]:
+            raise BadFile(f"is {shape}: grey clips (N, T, H, W), or one in three colours; allowed: (N, T, H, W, 1), or "
+                          "(T, H, W, 3), (1, 3, T, H, W), (1, T, 3, H, W)")
+        return "NTHW"
     raise BadFile(f"is {shape}; allowed: (N, T, H, W, C), (N, C, T, H, W), (N, T, C, H, W) with 1, 3 or 4 channels, "
                   "(N, T, H, W), or (T, H, W, C)")
 
@@ -141,7 +177,7 @@ def _bytes(frame: NDArray[Any], layout: Layout) -> Pixels:
     if colours.dtype == np.uint8:
         return np.ascontiguousarray(colours)
     scale = 255 / (layout.white - layout.black)
-    return np.rint((colours.astype(np.float64) - layout.black) * scale).astype(np.uint8)
+    return np.rint((colours.astype(np.float64) - layout.black) * scale).clip(0, 255).astype(np.uint8)
 
 
 def _range(path: Path, layout: Layout) -> tuple[float, float]:
@@ -154,9 +190,27 @@ def _range(path: Path, layout: Layout) -> tuple[float, float]:
         if not (np.isfinite(low) and np.isfinite(high)):
             raise BadFile("holds numbers that are not finite")
         least, most, kind = min(least, low), max(most, high), clip.dtype.kind
-    if (least < 0 and (kind != "f" or least < -1 or most > 1)) or most > 255:
-        raise BadFile(f"holds numbers from {least:g} to {most:g}; allowed: 0 to 1, -1 to 1, or 0 to 255")
-    return (-1, 1) if least < 0 else (0, 1) if kind == "f" and most <= 1 else (0, 255)
+    if kind == "f":
+        return _float_range(least, most)
+    if least < 0 or most > 255:
+        raise BadFile(f"holds whole numbers from {least:g} to {most:g}; allowed: 0 to 255")
+    return 0, 255
+
+
+def _float_range(least: float, most: float) -> tuple[float, float]:
+    """The floats that are black and white where a file's darkest and brightest are these. Raises BadFile."""
+    def within(black: float, white: float) -> bool:
+        over = _OVER * (white - black)
+        return black - over <= least and most <= white + over
+
+    if within(0, 1):
+        return 0, 1
+    if within(-1, 1) and least <= _SURELY_NEGATIVE:
+        return -1, 1
+    if within(0, 255) and most > _SURELY_BYTES:
+        return 0, 255
+    raise BadFile(f"holds numbers from {least:g} to {most:g}; allowed: 0 to 1, -1 to 1 (some {_SURELY_NEGATIVE:g} or "
+                  f"less), or 0 to 255 (some above {_SURELY_BYTES:g}), overstepped by {_OVER:.0%} at most")
 
 
 def _clips(path: Path, layout: Layout, first: int, last: int) -> Iterator[tuple[int, NDArray[Any]]]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,14 @@ _EVEN = 0.5  # a video whose frames come this close to its usual interval (as a 
 _INVALID = "Invalid data found when processing input"  # FFmpeg's own words
 _DAMAGED = "is damaged: these frames cannot be put together"
 _JITTER = 0.25  # of an interval: rounded time stamps must neither drop a frame nor double one
+# Lost packets leave a jump in time: a cluster of a Matroska file holds up to five seconds. Rates that vary (phones,
+# screens) have long frames too, but seldom longer than both of these; where they have, only a clip ends.
+_GAP_S = 1.0
+_GAP_FRAMES = 8.0  # usual intervals
+_WIDEST = 4.0  # a pixel's longer side over its shorter; the standards' go up to 2.9
+
+Frames = Iterator[tuple[int, float, Any]]  # (index, seconds, PyAV frame or Drop)
+Square = Callable[[Any], Pixels]  # of a PyAV frame
 
 
 # ---- pictures -------------------------------------------------------------------------------------------------
@@ -34,12 +43,12 @@ def read_strip(path: Path, resolution: int) -> Iterator[Piece]:
     from PIL import Image
 
     with named(path), Image.open(path) as file:
-        width, side = file.size
+        picture = rgb(file)
+        side, width = picture.shape[:2]
         if width % side:
             raise BadFile(f"is {width}x{side} pixels; the width of a strip is a multiple of its height")
         if side < resolution:
             raise TooSmall(side, side, resolution)
-        picture = rgb(file)
     frames = (centre_square(picture[:, left : left + side], resolution) for left in range(0, width, side))
     yield from cut(frames, STILL_FPS)
 
@@ -49,26 +58,31 @@ def read_images(files: Sequence[Path], numbers: Sequence[int], resolution: int) 
 
     Raises BadFile where an image is broken, or of another size than the first.
     """
+    height, width = _image(files[0]).shape[:2]
     gaps = Counter(after - before for before, after in pairwise(numbers))
     step = max(gaps, key=lambda gap: (gaps[gap], -gap)) if gaps else 1
     first = 0
     for at in range(1, len(files) + 1):
         if at == len(files) or numbers[at] - numbers[at - 1] != step:
-            yield from cut(_images(files[first:at], files[0], resolution), STILL_FPS, first)
+            yield from cut(_images(files[first:at], width, height, resolution), STILL_FPS, first)
             first = at
 
 
-def _images(files: Sequence[Path], standard: Path, resolution: int) -> Iterator[Pixels]:
+def _images(files: Sequence[Path], width: int, height: int, resolution: int) -> Iterator[Pixels]:
+    for file in files:
+        pixels = _image(file)
+        if pixels.shape[:2] != (height, width):
+            raise BadFile(f"changes its size at {file.name}: {pixels.shape[1]}x{pixels.shape[0]} after "
+                          f"{width}x{height} pixels")
+        yield centre_square(pixels, resolution)
+
+
+def _image(file: Path) -> Pixels:
+    """One of an item's images, uint8 (H, W, 3), upright. Raises BadFile that names it."""
     from PIL import Image
 
-    with Image.open(standard) as image:
-        wanted = image.size
-    for file in files:
-        with named(file, inside=True), Image.open(file) as image:
-            if image.size != wanted:
-                raise BadFile(f"changes its size at {file.name}: {image.width}x{image.height} after "
-                              f"{wanted[0]}x{wanted[1]} pixels")
-            yield centre_square(rgb(image), resolution)
+    with named(file, inside=True), Image.open(file) as image:
+        return rgb(image)
 
 
 def cut(frames: Iterator[Pixels], fps: float, start: int = 0) -> Iterator[Piece]:
@@ -114,6 +128,8 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
 def read_video(path: Path, resolution: int, fps: float | None = None) -> Iterator[Piece | Drop]:
     """Clips of a video's first video stream, upright; sound is not decoded, and frames that are damaged are dropped.
 
+    A Drop tells where frames are missing, too: no clip goes on across it.
+
     fps  the frames are brought to this rate: doubled, or left out, by their time. None: the file's own rate; one that
          varies is made constant, at the rate that most of its frames have
     Raises BadFile.
@@ -121,24 +137,30 @@ def read_video(path: Path, resolution: int, fps: float | None = None) -> Iterato
     timing = timing_of(path)
     rate = fps or timing.fps
     as_is = timing.even and fps is None
-    taken = _as_they_come(path, resolution) if as_is else _by_time(path, resolution, timing.fps, rate)
     held, first, last = list[Pixels](), 0, 0
+    pixels: Pixels | Drop | None = None
 
     def piece() -> Piece:
         return Piece(np.stack(held), first, last + 1, rate)
 
-    for index, pixels in taken:
-        if held and (not isinstance(pixels, np.ndarray) or len(held) == LONGEST):
-            yield piece()
-            held = []
-        if isinstance(pixels, Drop):
-            yield pixels
-        elif pixels is not None:
-            first = first if held else index
-            held.append(pixels)
-            last = index
+    with open_video(path) as (container, stream):
+        frames = whole_frames(container, stream, timing.fps)
+        square = partial(_upright_square, resolution=resolution, aspect=pixel_aspect(stream))
+        taken = _as_they_come(frames, square) if as_is else _by_time(frames, square, timing.fps, rate)
+        for index, pixels in taken:
+            if held and (not isinstance(pixels, np.ndarray) or len(held) == LONGEST):
+                yield piece()
+                held = []
+            if isinstance(pixels, Drop):
+                yield pixels
+            elif pixels is not None:
+                first = first if held else index
+                held.append(pixels)
+                last = index
     if held:
         yield piece()
+    if not isinstance(pixels, Drop) and (rest := cut_off(path, last + 1, timing.fps)):
+        yield rest
 
 
 def timing_of(path: Path) -> Timing:
@@ -159,13 +181,13 @@ def timing_of(path: Path) -> Timing:
     return Timing(known if abs(known - rate) < 0.01 * rate else min(rate, 1000.0), even)
 
 
-def _as_they_come(path: Path, resolution: int) -> Iterator[tuple[int, Pixels | Drop]]:
+def _as_they_come(frames: Frames, square: Square) -> Iterator[tuple[int, Pixels | Drop]]:
     """(index, pixels) of every frame."""
-    for index, _, frame in _frames(path, STILL_FPS):
-        yield index, frame if isinstance(frame, Drop) else _upright_square(frame, resolution)
+    for index, _, frame in frames:
+        yield index, frame if isinstance(frame, Drop) else square(frame)
 
 
-def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[tuple[int, Pixels | Drop | None]]:
+def _by_time(frames: Frames, square: Square, own: float, rate: float) -> Iterator[tuple[int, Pixels | Drop | None]]:
     """(index, pixels) of the frame that is shown at 0, 1/rate, 2/rate ... seconds; pixels None where a clip ends."""
     origin = 0.0
 
@@ -173,7 +195,7 @@ def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[t
         """Number of the first moment at which a frame of that time is shown."""
         return math.ceil((time - origin) * rate - _JITTER)
 
-    for (index, time, frame), (_, until, _) in pairwise(_ended(_frames(path, own), 1 / own)):
+    for (index, time, frame), (_, until, _) in pairwise(_ended(frames, 1 / own)):
         if isinstance(frame, Drop):
             yield index, frame
             continue
@@ -181,34 +203,47 @@ def _by_time(path: Path, resolution: int, own: float, rate: float) -> Iterator[t
         moments = slot(until) - slot(time)
         stands = moments > max(1.0, _HOLD_S * rate)
         if moments > 0:
-            pixels = _upright_square(frame, resolution)
+            pixels = square(frame)
             for _ in range(1 if stands else moments):
                 yield index, pixels
         if stands:
             yield index, None
 
 
-def _frames(path: Path, own: float) -> Iterator[tuple[int, float, Any]]:
-    """(index, seconds, PyAV frame) of every frame; own: frames a second where the file has no times.
+def whole_frames(container: Any, stream: Any, own: float) -> Frames:
+    """(index, seconds, PyAV frame) of an open video's frames, without those that are damaged; own: frames a second.
 
-    From a damaged frame to the next that stands alone, which may all be made from it, one Drop comes in their place.
+    From a damaged frame to the next that stands alone, which may all be made from it, one Drop comes in their place;
+    and one, of no frame, where the time jumps as if packets were lost. Raises BadFile where no frame can be decoded.
     """
+    longest, before = max(_GAP_S, _GAP_FRAMES / own), None
+    for index, time, frame in _undamaged(container, stream, own):
+        if isinstance(frame, Drop):
+            before = None  # told already
+        else:
+            if before is not None and time - before > longest:
+                yield index, before + 1 / own, Drop(index, index, f"shows nothing new for {time - before:.1f} s")
+            before = time
+        yield index, time, frame
+
+
+def _undamaged(container: Any, stream: Any, own: float) -> Frames:
+    """The frames with a Drop for each damaged stretch, whatever their times."""
     index, damaged, whole, time = -1, None, False, 0.0
-    with open_video(path) as (container, stream):
-        for index, frame in enumerate(_decoded(container, stream)):
-            if frame is not None:
-                whole, time = True, index / own if frame.time is None else frame.time
-            if frame is None or frame.is_corrupt:
-                damaged = damaged or (index, time)
-            elif damaged and frame.key_frame:
-                yield *damaged, Drop(damaged[0], index, _DAMAGED)
-                damaged = None
-            if not damaged:
-                yield index, time, frame
-        if not whole:
-            raise BadFile("holds no frame" if index < 0 else f"cannot be decoded: {_INVALID}")
-        if damaged:
-            yield *damaged, Drop(damaged[0], index + 1, _DAMAGED)
+    for index, frame in enumerate(_decoded(container, stream)):
+        if frame is not None:
+            whole, time = True, index / own if frame.time is None else frame.time
+        if frame is None or frame.is_corrupt:
+            damaged = damaged or (index, time)
+        elif damaged and frame.key_frame:
+            yield *damaged, Drop(damaged[0], index, _DAMAGED)
+            damaged = None
+        if not damaged:
+            yield index, time, frame
+    if not whole:
+        raise BadFile("holds no frame" if index < 0 else f"cannot be decoded: {_INVALID}")
+    if damaged:
+        yield *damaged, Drop(damaged[0], index + 1, _DAMAGED)
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[Any]:
@@ -222,7 +257,32 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
             yield None
 
 
-def _ended(frames: Iterator[tuple[int, float, Any]], interval: float) -> Iterator[tuple[int, float, Any]]:
+def cut_off(path: Path, frames: int, fps: float) -> Drop | None:
+    """What a Matroska file lacks at its end, of which `frames` at `fps` a second are there; None: it is whole.
+
+    Only these (mkv, webm) say how long they are and have no list of their frames; in other files a frame that is
+    missing is a damaged one. Raises BadFile.
+    """
+    with open_video(path) as (container, _):
+        if not container.format.name.startswith("matroska") or container.duration is None:
+            return None
+        said = container.duration / 1_000_000
+        # Of all streams: the sound may go on where the pictures end.
+        ends = [(packet.pts + (packet.duration or 0)) * packet.time_base
+                for packet in container.demux() if packet.pts is not None]
+    end = float(max(ends, default=0))
+    if said - end <= _GAP_S:
+        return None
+    return Drop(frames, max(frames, round(said * fps)), f"ends at {end:.1f} of {said:.1f} s")
+
+
+def pixel_aspect(stream: Any) -> float:
+    """Width over height of a video's pixels as they are shown; 1 where the file does not tell, or tells nonsense."""
+    told = float(stream.sample_aspect_ratio or 1)
+    return told if 1 / _WIDEST <= told <= _WIDEST else 1.0
+
+
+def _ended(frames: Frames, interval: float) -> Frames:
     """The same, and after the last frame the time when it ends."""
     index, time = 0, 0.0
     for index, time, frame in frames:
@@ -230,9 +290,12 @@ def _ended(frames: Iterator[tuple[int, float, Any]], interval: float) -> Iterato
     yield index + 1, time + interval, None
 
 
-def _upright_square(frame: Any, resolution: int) -> Pixels:
-    """uint8 (R, R, 3) of a PyAV frame, turned as its file asks (phones store a turned picture and the angle)."""
-    pixels = centre_square(frame.to_ndarray(format="rgb24"), resolution)
+def _upright_square(frame: Any, resolution: int, aspect: float) -> Pixels:
+    """uint8 (R, R, 3) of a PyAV frame, turned as its file asks (phones store a turned picture and the angle).
+
+    aspect  width of a pixel over its height, before the picture is turned
+    """
+    pixels = centre_square(frame.to_ndarray(format="rgb24"), resolution, aspect)
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4)) if frame.rotation else pixels
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,6 +16,7 @@ from typing import TypeVar
 from pvswgan.data import arrays, decode, ucf101
 from pvswgan.data.format import DataError
 from pvswgan.data.pieces import BadFile, Drop, Item, Piece
+from pvswgan.data.pixels import upright_size
 
 T = TypeVar("T")
 Reader = Callable[[], Iterator[Piece | Drop]]
@@ -88,7 +89,7 @@ def kind_of(path: Path, every: Sequence[Path]) -> str:
     tried = spread(images, _TRIED)
     strips = images if sum(map(_is_strip, tried)) * 2 >= len(tried) else []
     counts = {"ucf101" if ucf101.looks_like_it(videos) else "videos": len(videos), "strips": len(strips),
-              "frames": 0 if strips else len(_series(images)), "array": len(tables)}
+              "frames": 0 if strips else len(_series(images)), "array": sum(map(arrays.count, tables))}
     kind = max(counts, key=lambda name: counts[name])
     if not counts[kind]:
         understood = "; ".join(MEANINGS.values())
@@ -152,10 +153,10 @@ def _strips(root: Path, every: Sequence[Path], resolution: int) -> Found:
 def _frames(root: Path, every: Sequence[Path], resolution: int) -> Found:
     series = _series(_of(every, IMAGES))
     names, readers = [], []
-    folders = [folder for folder, _ in series]
-    for (folder, stem), numbered in series.items():
-        alone = folders.count(folder) == 1
-        names.append(folder if alone and folder != root else folder / (stem.rstrip("-_. ") or "images"))
+    alone = Counter(folder for folder, _, _ in series)
+    for (folder, stem, suffix), numbered in series.items():
+        inside = folder / ((stem.rstrip("-_. ") or "images") + suffix)
+        names.append(folder if alone[folder] == 1 and folder != root else inside)
         files = [file for _, file in numbered]
         readers.append(partial(decode.read_images, files, [number for number, _ in numbered], resolution))
     items, classes = _classified(root, names, readers)
@@ -223,13 +224,21 @@ def _classified(root: Path, files: Sequence[Path], readers: Sequence[Reader]) ->
             ], classes
 
 
-def _series(images: Sequence[Path]) -> dict[tuple[Path, str], list[tuple[int, Path]]]:
-    """Numbered images, two at least, by folder and what stands before the number, in the order of the numbers."""
+def _series(images: Sequence[Path]) -> dict[tuple[Path, str, str], list[tuple[int, Path]]]:
+    """Numbered images, two at least, by folder, what stands before the number, and suffix; in the order of the numbers.
+
+    The suffix is "" where every number comes once: 0.png and 1.jpg are of one series, 0.png and 0.jpg of two.
+    """
     found: dict[tuple[Path, str], list[tuple[int, Path]]] = defaultdict(list)
     for file in images:
         if numbered := _NUMBER.fullmatch(file.stem):
             found[file.parent, numbered[1]].append((int(numbered[2]), file))
-    return {key: sorted(files) for key, files in sorted(found.items()) if len(files) > 1}
+    series: dict[tuple[Path, str, str], list[tuple[int, Path]]] = defaultdict(list)
+    for key, files in found.items():
+        twice = len({number for number, _ in files}) < len(files)
+        for number, file in files:
+            series[*key, file.suffix if twice else ""].append((number, file))
+    return {key: sorted(files) for key, files in sorted(series.items()) if len(files) > 1}
 
 
 def _is_strip(file: Path) -> bool:
@@ -237,7 +246,7 @@ def _is_strip(file: Path) -> bool:
 
     try:
         with Image.open(file) as image:
-            width, height = image.size
+            width, height = upright_size(image)
     except Exception:  # Pillow raises nearly anything for a broken file, which is then no strip
         return False
     return width % height == 0 and width >= LEAST_STRIP * height

@@ -88,6 +88,28 @@ def write_timed(path: Path, clip: np.ndarray, times: list[float], codec: str = "
     return path
 
 
+def write_film(path: Path, clip: np.ndarray, aspect: Fraction = Fraction(1), lost: range = range(0),
+               sound_s: int = 0) -> Path:
+    """A film of 10 frames a second, a key frame every 10; aspect: of its pixels; lost: packets that are not there."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "10", "bf": "0"})
+        sound = container.add_stream("pcm_s16le", rate=8000, layout="mono") if sound_s else None
+        stream.height, stream.width = clip.shape[1:3]
+        stream.pix_fmt, stream.codec_context.sample_aspect_ratio = "yuv420p", aspect
+        packets = [packet for picture in clip
+                   for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))]
+        for at, packet in enumerate([*packets, *stream.encode(None)]):
+            if at not in lost:
+                container.mux(packet)
+        if sound:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000 * sound_s), np.int16), format="s16", layout="mono")
+            silence.sample_rate = 8000
+            container.mux([*sound.encode(silence), *sound.encode(None)])
+    return path
+
+
 def pixels(store: ClipStore, clip: int, resolution: int) -> np.ndarray:
     """float (T, R, R, 3), 0 to 255: all of one clip."""
     length = int(store.lengths[clip])

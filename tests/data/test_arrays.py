@@ -32,14 +32,14 @@ def test_every_order_of_axes_gives_the_same_clips(data: Path, name: str, order: 
 
 
 def test_grey_clips_and_single_ones(data: Path) -> None:
-    np.save(data / "grey.npy", CLIPS[..., 0])
+    np.save(data / "grey.npy", CLIPS[:2, ..., 0])
     np.save(data / "one.npy", CLIPS[0])
     np.save(data / "transparent.npy", np.concatenate([CLIPS, CLIPS[..., :1]], axis=4))
     store = open_store("array", data, 8, frames=5)
-    assert store.sources == ["grey.npy"] * 3 + ["one.npy"] + ["transparent.npy"] * 3
+    assert store.sources == ["grey.npy"] * 2 + ["one.npy"] + ["transparent.npy"] * 3
     assert np.abs(pixels(store, 1, 8) - CLIPS[1, ..., :1]).max() < 1e-4
+    assert np.abs(pixels(store, 2, 8) - CLIPS[0]).max() < 1e-4
     assert np.abs(pixels(store, 3, 8) - CLIPS[0]).max() < 1e-4
-    assert np.abs(pixels(store, 4, 8) - CLIPS[0]).max() < 1e-4
 
 
 @pytest.mark.parametrize("change", [
@@ -55,6 +55,60 @@ def test_the_range_of_the_whole_file_says_what_black_and_white_are(data: Path, c
     tolerance = 0.51 if change(dim).dtype == np.float16 else 1e-4
     for clip in range(3):
         assert np.abs(pixels(store, clip, 8) - dim[clip]).max() <= tolerance
+
+
+@pytest.mark.parametrize(("black", "white"), [(0, 1), (-1, 1), (0, 255)])
+def test_floats_that_overstep_their_range_a_little_are_clipped(data: Path, black: float, white: float) -> None:
+    """A mean over pixels, or half floats, may come out at 1.00001: that does not make it a number of 0 to 255."""
+    floats = (CLIPS / 255) * (white - black) + black
+    over = 0.009 * (white - black)
+    floats[0, 0, 0, 0], floats[1, 0, 0, 0] = (white + over, white + 1e-5, white), (black - over, black - 1e-5, black)
+    np.save(data / "a.npy", floats)
+    want = CLIPS.copy()
+    want[0, 0, 0, 0], want[1, 0, 0, 0] = 255, 0
+    store = open_store("array", data, 8, frames=5)
+    for clip in range(3):
+        assert np.abs(pixels(store, clip, 8) - want[clip]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 1.02), (0, 2), (-0.02, 1), (-0.4, 1), (-1, 1.03), (-3, 200), (0, 258)])
+def test_floats_whose_range_is_not_clear_are_refused(data: Path, least: float, most: float) -> None:
+    floats = np.full((1, 4, 8, 8, 3), 0.5)
+    floats[0, 0, 0, 0, :2] = least, most
+    np.save(data / "a.npy", floats)
+    with pytest.raises(BadFile) as raised:
+        arrays.look(data / "a.npy")
+    assert str(raised.value) == (f"holds numbers from {least:g} to {most:g}; allowed: 0 to 1, -1 to 1 (some -0.5 or "
+                                 "less), or 0 to 255 (some above 2), overstepped by 1% at most")
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 8, 8), (6, 3, 8, 8)])  # (C, T, H, W) and (T, C, H, W), as torch has a clip
+def test_one_clip_with_its_colours_in_front_is_not_taken_for_grey_clips(data: Path, shape: tuple[int, ...]) -> None:
+    np.save(data / "a.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(BadFile) as raised:
+        arrays.look(data / "a.npy")
+    assert str(raised.value) == (f"is {shape}: grey clips (N, T, H, W), or one in three colours; allowed: "
+                                 "(N, T, H, W, 1), or (T, H, W, 3), (1, 3, T, H, W), (1, T, 3, H, W)")
+
+
+@pytest.mark.parametrize("name", ["label", "labels", "y", "Y", "class", "classes", "target", "targets"])
+def test_labels_are_known_by_their_name(data: Path, name: str) -> None:
+    np.savez(data / "a.npz", index=np.arange(3), clips=CLIPS, **{name: np.array([4, 0, 4])})
+    assert arrays.look(data / "a.npz").labels == (4, 0, 4)
+    np.savez(data / "b.npz", index=np.arange(3), clips=CLIPS)
+    assert arrays.look(data / "b.npz").labels == ()
+
+
+@pytest.mark.parametrize(("labels", "words"), [
+    ([0, -1, 2], "from -1 to 2"), ([0, 10_000, 2], "from 0 to 10000"), ([0, 1], "that are int64 (2,)"),
+    ([0.0, 1.0, 2.0], "that are float64 (3,)"), ([[1, 0], [0, 1], [0, 1]], "that are int64 (3, 2)"),
+])
+def test_labels_that_are_none_are_refused(data: Path, labels: list[Any], words: str) -> None:
+    np.savez(data / "a.npz", clips=CLIPS, y=np.array(labels))
+    np.save(data / "good.npy", CLIPS)
+    [entry] = open_store("array", data, 8, frames=5).skipped
+    assert entry == {"file": "a.npz", "reason": f"has labels (y) {words}; allowed: (3,) of whole numbers from 0 to "
+                                                "9999, one for each clip"}
 
 
 def test_labels_beside_the_clips_are_their_classes(data: Path) -> None:
@@ -100,8 +154,8 @@ def test_a_large_array_is_many_items_and_never_whole_in_memory(data: Path) -> No
     (np.zeros((0, 5, 8, 8, 3)), r"is .*: it holds no pixel"),
     (np.full((1, 4, 8, 8, 3), np.nan), "holds numbers that are not finite"),
     (np.stack([np.zeros((4, 8, 8, 3)), np.full((4, 8, 8, 3), np.nan)]), "holds numbers that are not finite"),
-    (np.full((1, 4, 8, 8, 3), 300.0), "holds numbers from 300 to 300; allowed: 0 to 1, -1 to 1, or 0 to 255"),
-    (np.full((1, 4, 8, 8, 3), -7), "holds numbers from -7 to -7"),
+    (np.full((1, 4, 8, 8, 3), 300.0), "holds numbers from 300 to 300; allowed: 0 to 1, -1 to 1"),
+    (np.full((1, 4, 8, 8, 3), -7), "holds whole numbers from -7 to -7; allowed: 0 to 255"),
     (np.zeros((1, 4, 8, 8, 3), complex), "holds complex128; allowed: bytes, whole numbers, or floats"),
     (np.zeros((1, 4, 8, 8, 3), "U3"), "holds <U3; allowed"),
 ])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pvswgan.data import DataError, open_store
-from tests.data.files import blocks, noise, write_strip, write_video
+from tests.data.files import blocks, noise, write_film, write_strip, write_video
 
 DAMAGED = "is damaged: these frames cannot be put together"
 # file -> what the report says of it, and the lengths of the clips that it gives all the same
@@ -20,6 +20,8 @@ BROKEN: dict[str, tuple[str, list[int]]] = {
     "cut.mp4": ("cannot be decoded: Invalid data", []),  # its list of frames is at its end
     "cut.avi": (DAMAGED, [19]),
     "flipped.avi": (DAMAGED, [12, 19]),
+    "cut.mkv": ("ends at 1.9 of 4.0 s", [19]),
+    "lost.mkv": ("shows nothing new for 1.1 s", [10, 20]),  # a stretch without packets
     "hollow.mp4": ("cannot be decoded: Invalid data", []),  # whole heads, and zeros for frames
     "sound.mp4": ("has no video stream", []),
     "small.mp4": ("has frames of 24x16 pixels, fewer than the resolution 32; greatest allowed: 16", []),
@@ -45,6 +47,9 @@ def break_files(folder: Path) -> None:
     for at in np.random.default_rng(1).integers(len(avi) // 3, len(avi) // 2, 30):
         flipped[at] ^= 0xFF
     (folder / "flipped.avi").write_bytes(flipped)
+    matroska = write_film(folder / "cut.mkv", noise(40, 64)).read_bytes()
+    (folder / "cut.mkv").write_bytes(matroska[: len(matroska) // 2])
+    write_film(folder / "lost.mkv", noise(40, 64), lost=range(10, 20))
     (folder / "empty.mp4").write_bytes(b"")
     (folder / "text.mp4").write_text("this is no film\n" * 200)
     (folder / "zeros.mp4").write_bytes(bytes(20_000))
@@ -75,7 +80,7 @@ def test_broken_videos_are_named_and_skipped(data: Path) -> None:
 
 def test_nothing_but_broken_files_is_an_error_that_says_why(data: Path, cache: Path) -> None:
     break_files(data)
-    for name in ("cut.avi", "flipped.avi"):  # of which something is left
+    for name in ("cut.avi", "flipped.avi", "cut.mkv", "lost.mkv"):  # of which something is left
         (data / name).unlink()
     with pytest.raises(DataError, match="none of the 13 files can be used: cut.mp4 cannot be decoded.* [.][.][.]"):
         open_store("videos", data, 32, frames=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pvswgan.data import open_store
 from pvswgan.data.decode import read_images, read_strip, read_video, timing_of
 from pvswgan.data.pieces import BadFile, Drop, Piece
 from pvswgan.data.pixels import area_mean
-from tests.data.files import blocks, noise, pixels, write_strip, write_timed, write_video
+from tests.data.files import blocks, noise, pixels, write_film, write_strip, write_timed, write_video
 
 # --- strips
 
@@ -110,6 +111,24 @@ def test_rotation_is_honoured(data: Path, tmp_path: Path, quarters: int) -> None
     assert np.array_equal(upright, np.rot90(stored, -quarters, axes=(1, 2)))
 
 
+@pytest.mark.parametrize(("shape", "aspect", "box"), [
+    ((64, 48), Fraction(2), (slice(None), slice(8, 40))),  # shown 96x64
+    ((64, 96), Fraction(1, 2), (slice(8, 56), slice(None))),  # shown 48x64
+    ((64, 96), Fraction(100), (slice(None), slice(16, 80))),  # no pixel is like that
+])
+def test_pixels_that_are_not_square_are_honoured(data: Path, shape: tuple[int, int], aspect: Fraction,
+                                                 box: tuple[slice, slice]) -> None:
+    clip = blocks(4, *shape)
+    file = write_film(data / "v.mkv", clip, aspect=aspect)
+    [piece] = read_video(file, 32)
+    square = clip[:, *box]
+    want = np.stack([area_mean(frame, 32) for frame in square])
+    assert piece.frames.shape == (4, 32, 32, 3) and np.abs(piece.frames.astype(int) - want).mean() < 4
+    if aspect == 2:
+        with pytest.raises(BadFile, match="has frames of 32x64 pixels, fewer than the resolution 64; .* 32"):
+            list(read_video(file, 64))
+
+
 def test_a_long_video_becomes_clips_of_at_most_256_frames(data: Path) -> None:
     write_video(data / "v.avi", blocks(600, 16, 16), codec="mpeg4")
     store = open_store("auto", data, 8, frames=16)
@@ -144,6 +163,35 @@ def test_images_one_after_another_are_cut_at_256(data: Path) -> None:
     assert np.array_equal(pieces[1].frames[3], noise(1, 4, seed=259)[0])
 
 
+def write_turned(path: Path, pixels: np.ndarray, orientation: int) -> Path:
+    """An image that EXIF says to turn, from one that is upright."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = {1: pixels, 3: np.rot90(pixels, 2), 6: np.rot90(pixels), 8: np.rot90(pixels, -1)}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_images_are_turned_as_their_exif_says(data: Path, suffix: str) -> None:
+    clip = blocks(4, 24, 32)
+    files = [write_turned(data / f"{at}{suffix}", frame, turn)
+             for at, (frame, turn) in enumerate(zip(clip, (1, 6, 3, 8), strict=True))]
+    [piece] = read_images(files, range(4), 16)  # of one size, turned
+    want = np.stack([area_mean(frame[:, 4:28], 16) for frame in clip])
+    assert np.abs(piece.frames.astype(int) - want).mean() < (4 if suffix == ".webp" else 0.1)
+
+
+def test_an_exif_that_is_broken_leaves_the_picture(data: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(blocks(1, 16, 16)[0]).save(data / "0.jpg", exif=b"Exif\0\0no exif at all")
+    assert len(next(iter(read_images([data / "0.jpg"], [0], 16))).frames) == 1
+
+
 def test_a_strip_that_is_broken_says_so(data: Path) -> None:
     file = write_strip(data / "a.png", noise(1, 8, 20))
     with pytest.raises(BadFile, match="is 20x8 pixels; the width of a strip is a multiple of its height"):
@@ -151,6 +199,39 @@ def test_a_strip_that_is_broken_says_so(data: Path) -> None:
 
 
 # --- the time of a video's frames
+
+
+@pytest.mark.parametrize("fps", [None, 5, 20])
+def test_a_jump_in_time_ends_a_clip_and_is_told(data: Path, fps: float | None) -> None:
+    """Packets are lost, as where a cluster of an mkv is damaged: nothing says so but the time."""
+    before, gap, after = read_video(write_film(data / "v.mkv", numbered(34), lost=range(8, 20)), 32, fps)
+    assert isinstance(before, Piece) and isinstance(after, Piece)
+    assert gap == Drop(8, 8, "shows nothing new for 1.3 s")
+    shown = [number for number in (*range(8), *range(20, 34)) if fps != 5 or number % 2 == 0]
+    assert levels(np.concatenate([before.frames, after.frames])) == list(np.repeat(shown, 2 if fps == 20 else 1))
+    assert after.start == 8 and after.stop == (21 if fps == 5 else 22)
+
+
+@pytest.mark.parametrize(("usual", "longest"), [(0.1, 0.9), (0.2, 1.5)])
+def test_long_frames_of_a_variable_rate_are_no_jump(data: Path, usual: float, longest: float) -> None:
+    """Up to a second, or eight times the usual."""
+    times = [*np.arange(8) * usual, *(7 * usual + longest + np.arange(8) * usual)]
+    [piece] = read_video(write_timed(data / "v.mp4", numbered(16), times), 32)
+    assert isinstance(piece, Piece) and len(set(levels(piece.frames))) == 16
+
+
+def test_an_mkv_that_is_cut_off_tells_how_much_is_left(data: Path) -> None:
+    whole = write_film(data / "v.mkv", noise(60, 32)).read_bytes()
+    (data / "v.mkv").write_bytes(whole[: len(whole) // 2])
+    piece, rest = read_video(data / "v.mkv", 32)
+    assert isinstance(piece, Piece) and isinstance(rest, Drop) and 20 < len(piece.frames) < 40
+    ends = len(piece.frames) / 10
+    assert (rest.start, rest.stop, rest.reason) == (piece.stop, 60, f"ends at {ends:.1f} of 6.0 s")
+
+
+def test_sound_that_goes_on_is_no_film_that_is_cut_off(data: Path) -> None:
+    [piece] = read_video(write_film(data / "v.mkv", numbered(10), sound_s=5), 32)
+    assert isinstance(piece, Piece) and len(piece.frames) == 10
 
 
 def levels(frames: np.ndarray) -> list[int]:
@@ -244,7 +325,8 @@ def test_a_film_that_breaks_off_keeps_what_is_before(data: Path) -> None:
 
 def test_a_frame_that_stands_for_seconds_ends_its_clip(data: Path) -> None:
     times = [*np.arange(6) * 0.1, *(9.0 + np.arange(8) * 0.1)]
-    first, second = read_video(write_timed(data / "v.mkv", numbered(14), times), 32)
+    first, gap, second = read_video(write_timed(data / "v.mkv", numbered(14), times), 32)
+    assert isinstance(first, Piece) and isinstance(second, Piece) and gap == Drop(6, 6, "shows nothing new for 8.5 s")
     assert levels(first.frames) == list(range(6)) and levels(second.frames) == list(range(6, 14))
     assert (first.start, first.stop, second.start, second.stop) == (0, 6, 6, 14)
 

@@ -45,6 +45,15 @@ def test_a_thumbnail_does_not_make_videos_strips(data: Path) -> None:
 
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_the_clips_in_arrays_are_counted_by_their_headers(data: Path, name: str) -> None:
+    for at in range(3):
+        write_video(data / f"{at}.mp4", blocks(4, 16, 16))
+    (data / "broken.npy").write_text("no array")  # one, as a video that is broken
+    assert kind_of(data, walk(data)) == "videos"
+    (np.save if name.endswith("npy") else np.savez)(data / name, np.zeros((3, 4, 8, 8, 3), np.uint8))
+    assert kind_of(data, walk(data)) == "array"
+
 
 def test_files_are_listed_in_one_order_and_links_are_followed_once(data: Path, tmp_path: Path) -> None:
     for name in ("b/1.png", "a/0.png", "a/.hidden.png", "__MACOSX/a.png", ".git/0.png"):
@@ -68,6 +77,19 @@ def test_each_kind_is_found_by_its_layout(data: Path, kind: str, make) -> None: 
     found = find(data, "auto", resolution=8)
     assert found.kind == kind and len(found.items) == 1 and found.ignored == 1
     assert found.key() != find(data, kind, resolution=8, fps=5.0).key() or kind not in ("videos", "ucf101")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_a_strip_that_its_exif_turns_is_known(data: Path, suffix: str) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    clip = blocks(4, 16, 16)
+    lying = np.rot90(np.concatenate(list(clip), axis=1), -1)  # to be turned a quarter to the left
+    Image.fromarray(lying).save(data / f"0.{suffix}", exif=exif, quality=100, subsampling=0)
+    store = open_store("auto", data, 16, frames=4)
+    assert store.lengths.tolist() == [4] and np.abs(pixels(store, 0, 16) - clip).mean() < 3
 
 
 def test_wide_frames_are_no_strips(data: Path) -> None:
@@ -108,6 +130,19 @@ def test_two_series_in_a_folder_are_two_clips_and_a_single_picture_is_none(data:
     (data / "a" / "poster.png").write_bytes((data / "b" / "1.png").read_bytes())
     found = find(data, "frames", resolution=8)
     assert [item.name for item in found.items] == ["a/left", "a/right"] and found.ignored == 2
+
+
+def test_the_same_numbers_with_two_suffixes_are_two_clips(data: Path) -> None:
+    clip = noise(8, 8)
+    write_images(data / "a", clip, list(range(8)))
+    write_images(data / "a", noise(8, 8, seed=1), list(range(8)), suffix=".jpg")
+    write_images(data / "b", clip, list(range(8)))
+    write_images(data / "b", clip[:1], [3], suffix=".jpg")  # a preview: alone it is no clip
+    write_images(data / "c", clip[:4], [0, 1, 2, 3])
+    write_images(data / "c", clip[4:], [4, 5, 6, 7], suffix=".jpg")  # nothing is twice: one clip
+    store = open_store("frames", data, 8, frames=8)
+    assert store.sources == ["a/images.jpg", "a/images.png", "b", "c"] and store.lengths.tolist() == [8, 8, 8, 8]
+    assert not store.skipped and np.abs(pixels(store, 1, 8) - clip).max() < 1e-4
 
 
 def test_the_folder_of_one_clip_is_a_path_too(data: Path) -> None:

@@ -294,6 +294,19 @@ def test_cuts_are_found_to_the_frame(lengths: list[int]) -> None:
     assert [(shot.start, shot.stop) for shot in found] == list(pairwise(borders))
 
 
+def test_no_shot_spans_missing_frames_and_its_bars_are_its_own() -> None:
+    finder, scene = ShotFinder(FaceSettings(dissolve=255), 25), _scene(60, 1)
+    for pixels in scene[:20]:
+        finder.feed(pixels)
+    finder.broken(45)
+    scene[:, :18] = scene[:, -18:] = 16
+    for pixels in scene[20:]:
+        finder.feed(pixels)
+    before, after = finder.shots()
+    assert (before.start, before.stop, before.top) == (0, 20, 0) and (after.start, after.stop) == (45, 85)
+    assert after.top == pytest.approx(18 / 144, abs=0.01) and after.bottom == pytest.approx(126 / 144, abs=0.01)
+
+
 def test_a_moving_camera_is_no_cut() -> None:
     assert [(shot.start, shot.stop) for shot in _shots(_scene(120, 1))] == [(0, 120)]
 

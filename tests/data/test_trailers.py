@@ -16,7 +16,7 @@ from pvswgan.data.pieces import BadFile, Drop, Piece
 from pvswgan.data.trailers import FaceSettings, faces, faces_recipe, filters, trailer_files
 from pvswgan.data.trailers.detect import Box, detector
 from pvswgan.data.trailers.video import open_trailer, picture
-from tests.data.files import blocks, needs, noise, write_video
+from tests.data.files import blocks, needs, noise, write_film, write_video
 from tests.data.trailer import Parts
 
 real = needs("trailerfaces")
@@ -215,15 +215,67 @@ def test_what_is_no_film_is_told(tmp_path: Path, name: str, reason: str) -> None
     assert str(raised.value).startswith(reason) and str(tmp_path) not in str(raised.value)
 
 
-def test_a_film_that_breaks_off_gives_what_it_holds_or_a_reason(tmp_path: Path) -> None:
+def test_a_film_that_breaks_off_gives_what_it_holds_and_a_reason(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "v.avi", _drifting(80, 90, 160), rate=25).read_bytes()
     file = tmp_path / "cut.avi"
     file.write_bytes(whole[:len(whole) // 2])
-    try:
-        made = list(faces(file, FaceSettings(resolution=64)))
-    except BadFile:
-        return
-    assert made and all(isinstance(drop, Drop) and filters.kind(drop.reason) == "no face" for drop in made)
+    made = list(faces(file, FaceSettings(resolution=64)))
+    assert [filters.kind(drop.reason) for drop in made if isinstance(drop, Drop)] == ["damaged", "no face"]
+    assert len(made) == 2
+
+
+def _face_everywhere(monkeypatch: pytest.MonkeyPatch, model: Path) -> FaceSettings:
+    monkeypatch.setattr(FakeYuNet, "rows", [[100, 50, 80, 80]])
+    return FaceSettings(detector=str(model), resolution=64, frames=32, least_face=64, margin=0, lower=0)
+
+
+def test_a_damaged_packet_costs_a_film_only_its_stretch(yunet: Path, monkeypatch: pytest.MonkeyPatch,
+                                                        tmp_path: Path) -> None:
+    import av
+
+    clip = _drifting(120, 200, 320)
+    file = write_film(tmp_path / "film.mp4", clip)  # a key frame every 10
+    with av.open(str(file)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    held = bytearray(file.read_bytes())
+    place, size = places[44]
+    held[place:place + size] = bytes([255] * size)
+    file.write_bytes(held)
+    made = list(faces(file, _face_everywhere(monkeypatch, yunet)))
+    [drop] = [piece for piece in made if isinstance(piece, Drop)]
+    assert filters.kind(drop.reason) == "damaged" and drop.start in (43, 44) and drop.stop == 50
+    pieces = [piece for piece in made if isinstance(piece, Piece)]
+    assert [piece.start < drop.start for piece in pieces] == [True, False, False]
+    for piece in pieces:
+        assert piece.stop - piece.start == 32 and (piece.stop <= drop.start or piece.start >= drop.stop)
+        want = np.stack([cv2.resize(frame, (64, 64), interpolation=cv2.INTER_AREA)
+                         for frame in clip[piece.start:piece.stop, 50:130, 100:180]])
+        assert np.abs(piece.frames.astype(int) - want).mean() < 8  # its frames are those that it names
+
+
+def test_no_clip_spans_a_jump_in_time(yunet: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mkv", _drifting(90, 200, 320), lost=range(40, 50))
+    made = list(faces(film, _face_everywhere(monkeypatch, yunet)))
+    assert made[0] == Drop(40, 40, "shows nothing new for 1.1 s") and filters.kind(made[0].reason) == "gap"
+    assert [(piece.start, piece.stop) for piece in made[1:]] == [(4, 36), (44, 76)]
+
+
+def test_a_film_of_damaged_frames_only_says_so(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "v.avi", noise(1, 64)).read_bytes()
+    file = tmp_path / "cut.avi"
+    file.write_bytes(whole[:whole.index(b"movi") + 600])
+    with pytest.raises(BadFile, match="^(is damaged|cannot be decoded)"):
+        list(faces(file, FaceSettings()))
+
+
+def test_a_trailer_with_pixels_that_are_not_square_is_shown_as_it_should_be(tmp_path: Path) -> None:
+    from fractions import Fraction
+
+    with open_trailer(write_film(tmp_path / "v.mkv", blocks(3, 64, 48), aspect=Fraction(2))) as trailer:
+        assert (trailer.width, trailer.height) == (96, 64)
+        shown = picture(next(trailer.frames())[1], 96, 64, "rgb24")
+    want = cv2.resize(blocks(3, 64, 48)[0], (96, 64), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(shown.astype(int) - want).mean() < 6
 
 
 # ---- which films ----------------------------------------------------------------------------------------------

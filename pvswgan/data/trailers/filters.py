@@ -13,8 +13,11 @@ from pvswgan.data.trailers.settings import FaceSettings
 from pvswgan.data.trailers.tracks import Track
 from pvswgan.data.trailers.video import Pixels
 
-# kind -> how its reasons begin; "look-alike" is what pvswgan.data.build says
+# kind -> how its reasons begin; the first three are what pvswgan.data.decode says, "look-alike" pvswgan.data.build
 KINDS = {
+    "damaged": "is damaged",
+    "gap": "shows nothing new",
+    "cut off": "ends at",
     "short shot": "is a short shot",
     "no face": "shows no face",
     "lost face": "loses its face",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pvswgan.data.decode import cut_off
 from pvswgan.data.pieces import BadFile, Drop, Piece
 from pvswgan.data.trailers import filters
 from pvswgan.data.trailers.crops import Values, resampled, windows, without_spikes
@@ -24,7 +25,8 @@ _SEEK = 2 / 3  # faces down to this share of the least size are looked for, so t
 class Seen:
     """What the first look at a trailer found. Boxes in pixels of the trailer.
 
-    cuts: first frames of shots;  mixed: frames of fades and dissolves;  found: (frame, boxes) of each looked-at frame
+    cuts    first frames of shots;  mixed: frames of fades and dissolves, and those that are missing
+    found   (frame, boxes) of each looked-at frame;  drops: what is damaged or missing
     """
 
     width: int
@@ -35,6 +37,7 @@ class Seen:
     mixed: set[int]
     shots: list[Shot]
     found: list[tuple[int, list[Box]]]
+    drops: list[Drop] = field(default_factory=list)
 
 
 @dataclass
@@ -51,10 +54,11 @@ def faces(path: Path, settings: FaceSettings) -> Iterator[Piece | Drop]:
     """The clips of faces in a trailer, and what was dropped with the reasons.
 
     Reads the file twice and holds the clips that are being cut out, so its length does not matter. First come the
-    drops of shots and tracks, then clips (and drops of clips) by their last frame. Raises BadFile.
+    drops of frames, shots and tracks, then clips (and drops of clips) by their last frame. Raises BadFile.
     """
     seen = look(path, settings)
     plans: list[Plan] = []
+    yield from seen.drops
     for made in planned(seen, settings):
         if isinstance(made, Drop):
             yield made
@@ -79,14 +83,24 @@ def look(path: Path, settings: FaceSettings) -> Seen:
         width, height = max(1, round(trailer.width * scale)), max(1, round(trailer.height * scale))
         finder = ShotFinder(settings, trailer.fps)
         found: list[tuple[int, list[Box]]] = []
+        drops, broken = list[Drop](), False
         for index, frame in trailer.frames():
+            if isinstance(frame, Drop):
+                drops.append(frame)
+                broken = True
+                continue
+            if broken:
+                finder.broken(index)
+                broken = False
             pixels = picture(frame, width, height)
             finder.feed(pixels)
             if index % settings.every == 0:
                 boxes = find(pixels, settings.least_face * scale * _SEEK)
                 found.append((index, [box.scaled(1 / scale) for box in boxes]))
+        if not broken and (rest := cut_off(path, finder.count, trailer.fps)):
+            drops.append(rest)
         return Seen(trailer.width, trailer.height, trailer.fps, finder.count, finder.cuts, finder.mixed,
-                    finder.shots(), found)
+                    finder.shots(), found, drops)
 
 
 def planned(seen: Seen, settings: FaceSettings) -> Iterator[Plan | Drop]:
@@ -136,6 +150,8 @@ def _cut_out(path: Path, plans: list[Plan], resolution: int) -> Iterator[Plan]:
         return
     with open_trailer(path) as trailer:
         for index, frame in trailer.frames():
+            if isinstance(frame, Drop):  # between shots
+                continue
             while waiting and waiting[-1].start == index:
                 open_.append(waiting.pop())
             if open_:

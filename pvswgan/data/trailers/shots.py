@@ -70,13 +70,19 @@ class ShotFinder:
         self._mix()
         self.count += 1
 
+    def broken(self, index: int) -> None:
+        """Frames are missing before the next, which has this number: no shot spans them."""
+        self.mixed.update(range(self.count, index))
+        self.cuts.append(index)
+        self._recent.clear()
+        self.count = index
+
     def _brightness(self, rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> None:
-        if self.count % _BLOCK == 0:
-            self._rows.append(rows)
-            self._columns.append(columns)
-        else:
-            np.maximum(self._rows[-1], rows, out=self._rows[-1])
-            np.maximum(self._columns[-1], columns, out=self._columns[-1])
+        while len(self._rows) <= self.count // _BLOCK:  # several after a break
+            self._rows.append(np.zeros_like(rows))
+            self._columns.append(np.zeros_like(columns))
+        np.maximum(self._rows[-1], rows, out=self._rows[-1])
+        np.maximum(self._columns[-1], columns, out=self._columns[-1])
 
     def _mix(self) -> None:
         """Whether the picture in the middle of the recent ones is a mix of the first and the last."""

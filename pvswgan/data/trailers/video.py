@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pvswgan.data import layouts
-from pvswgan.data.decode import open_video
-from pvswgan.data.pieces import BadFile
+from pvswgan.data.decode import open_video, pixel_aspect, whole_frames
+from pvswgan.data.pieces import BadFile, Drop
 
 Pixels = NDArray[np.uint8]
 VIDEOS = tuple(sorted(layouts.VIDEOS - {".gif"}))
@@ -22,7 +22,7 @@ _USUAL_FPS = 25.0  # where a file does not tell
 class Trailer:
     """An open video file; made by `open_trailer`.
 
-    width, height  of an upright frame, in pixels;  fps: frames a second
+    width, height  of an upright frame, in square pixels;  fps: frames a second
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
@@ -30,28 +30,30 @@ class Trailer:
         self.fps = float(self._stream.average_rate or self._stream.guessed_rate or _USUAL_FPS)
         if not 0 < self.fps <= 1000:
             self.fps = _USUAL_FPS
-        self._frames = self._decoded()
-        self._next = next(self._frames, None)
-        if self._next is None:
-            raise BadFile("holds no frame")
-        turned = self._next.rotation % 180 != 0
-        width, height = self._next.width, self._next.height
-        self.width, self.height = (height, width) if turned else (width, height)
+        self._frames = self._of_one_size()
+        self._first: list[tuple[int, Any]] = []  # up to the first frame that is whole, which tells the size
+        for index, frame in self._frames:
+            self._first.append((index, frame))
+            if not isinstance(frame, Drop):
+                break
+        else:
+            raise BadFile(frame.reason)
+        width, height = round(frame.width * pixel_aspect(stream)), frame.height
+        self.width, self.height = (height, width) if frame.rotation % 180 else (width, height)
 
     def frames(self) -> Iterator[tuple[int, Any]]:
-        """(index, PyAV frame) of all frames, once."""
-        index = 0
-        while self._next is not None:
-            yield index, self._next
-            index, self._next = index + 1, next(self._frames, None)
+        """(index, PyAV frame) of all frames, once; (index, Drop) where frames are damaged or missing."""
+        yield from self._first
+        yield from self._frames
 
-    def _decoded(self) -> Iterator[Any]:
+    def _of_one_size(self) -> Iterator[tuple[int, Any]]:
         size = None
-        for frame in self._container.decode(self._stream):
-            size = size or (frame.width, frame.height)
-            if (frame.width, frame.height) != size:
-                raise BadFile(f"changes its frames from {size[0]}x{size[1]} to {frame.width}x{frame.height} pixels")
-            yield frame
+        for index, _, frame in whole_frames(self._container, self._stream, self.fps):
+            if not isinstance(frame, Drop):
+                size = size or (frame.width, frame.height)
+                if (frame.width, frame.height) != size:
+                    raise BadFile(f"changes its frames from {size[0]}x{size[1]} to {frame.width}x{frame.height} pixels")
+            yield index, frame
 
 
 @contextmanager
