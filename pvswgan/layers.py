@@ -56,10 +56,15 @@ def leaky_relu(x: Tensor) -> Tensor:
     return nn.functional.leaky_relu(x, 0.2)
 
 
+def wide(x: Tensor) -> Tensor:
+    """x in float32 where it is narrower, else as it is."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
     """Each voxel's feature vector brought to unit mean square (Karras et al. 2018, 4.2). (N, C, ...) -> same."""
     # Squares are summed in float32: in bfloat16 a sum over 128 channels would lose its last addends.
-    return x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + eps).to(x.dtype)
+    return x * torch.rsqrt(wide(x).square().mean(1, keepdim=True) + eps).to(x.dtype)
 
 
 def minibatch_stddev(x: Tensor, group: int = 4, parts: int = 1, eps: float = 1e-8) -> Tensor:
@@ -74,7 +79,7 @@ def minibatch_stddev(x: Tensor, group: int = 4, parts: int = 1, eps: float = 1e-
     if n % group or x.shape[0] % parts:
         raise ValueError(f"minibatch stddev: a batch of {n} clips cannot be split into groups of {group}; "
                          f"allowed: a multiple of network.mbstd_group, or fewer clips than one group")
-    y = x.float().view(parts, group, n // group, *x.shape[1:])
+    y = wide(x).view(parts, group, n // group, *x.shape[1:])
     y = y - y.mean(1, keepdim=True)
     y = (y.square().mean(1) + eps).sqrt()                       # (parts, N/G, C, T, H, W)
     y = y.mean([2, 3, 4, 5], keepdim=True)                      # one scalar a group

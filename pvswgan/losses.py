@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from pvswgan.conv import input_gradients_only
-from pvswgan.layers import Linear, leaky_relu
+from pvswgan.layers import Linear, leaky_relu, wide
 
 Slope = Literal["exact", "as_released"]
 
@@ -193,7 +193,7 @@ def squared_gradient(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     x = x.detach().requires_grad_(True)
     with input_gradients_only():
         (gradient,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)
-    return gradient.float().square().flatten(1).sum(1)
+    return wide(gradient).square().flatten(1).sum(1)
 
 
 def _orthogonal(n: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pvswgan.conv import enlarge, shrink
 from pvswgan.growth import check_sizes, factors
-from pvswgan.layers import SQRT2, Conv, Linear, leaky_relu, minibatch_stddev, pixel_norm
+from pvswgan.layers import SQRT2, Conv, Linear, leaky_relu, minibatch_stddev, pixel_norm, wide
 
 COLOURS = 3
 
@@ -72,10 +72,10 @@ class Generator(nn.Module):
             before = x
             for layer in block.children():
                 x = _feature(layer, x)
-        rgb = self.to_rgb[stage](x.float())
+        rgb = self.to_rgb[stage](wide(x))
         if stage > 0 and alpha < 1:
             up = factors(self.sizes[stage - 1], self.sizes[stage])
-            rgb = torch.lerp(enlarge(self.to_rgb[stage - 1](before.float()), up), rgb, alpha)
+            rgb = torch.lerp(enlarge(self.to_rgb[stage - 1](wide(before)), up), rgb, alpha)
         return rgb
 
 
@@ -117,7 +117,7 @@ class Discriminator(nn.Module):
                 y = torch.lerp(self._enter(i - 1, small), y, alpha)
         y = minibatch_stddev(y, self.mbstd_group, parts)
         y = leaky_relu(self.last(y)).flatten(1)
-        return leaky_relu(self.dense(y.float()))
+        return leaky_relu(self.dense(wide(y)))
 
     def _enter(self, stage: int, x: Tensor) -> Tensor:
         # In float32: bfloat16 has 8 bits, too few for colours.

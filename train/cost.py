@@ -1,4 +1,4 @@
-"""What a training costs: arithmetic for the shares of the stages, a short measurement for the seconds."""
+"""What a training costs: a short measurement for the seconds, arithmetic (work.py) where that would take too long."""
 
 from __future__ import annotations
 
@@ -7,36 +7,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from pvswgan.growth import GrowthPlan, factors
-from pvswgan.networks import channels
-from train.config import Config
+from pvswgan.growth import GrowthPlan
 from train.engine import Engine
-
-# Passes over each network (the two mirror each other) in one step with a gradient penalty, in forward passes: the
-# generator runs twice and is differentiated once (2 + 2); the critic sees real and fake and is differentiated (2 * 3),
-# the mixed clips with two derivatives (about 6), and the generator's fakes with the derivative in its input (2).
-GENERATOR_PASSES, CRITIC_PASSES = 4, 14
-
-
-def flops(config: Config, plan: GrowthPlan) -> list[float]:
-    """Floating-point operations of one training step a clip, for each stage, in its convolutions."""
-    net, sizes = config.network, plan.sizes
-    width = [channels(r, net.fmap_base, net.fmap_max) for _, r in sizes]
-    voxels = [t * r * r for t, r in sizes]
-    total = 0.0
-    out: list[float] = []
-    for i, w in enumerate(width):
-        if i == 0:
-            passes = 2.0 * 27 * w * w * voxels[0]
-        else:
-            up = factors(sizes[i - 1], sizes[i])
-            taps = 27 * (up[0] * up[1] * up[2]) / 8 if up == (2, 2, 2) else 27
-            full = 2 * 27 * w * w * voxels[i]
-            scaled = 2 * taps * w * width[i - 1] * voxels[i - 1]
-            passes = full + scaled
-        total += (GENERATOR_PASSES + CRITIC_PASSES) * passes
-        out.append(total)
-    return out
+from train.work import step_flops
 
 
 def measure(engine: Engine, seconds: float = 30.0,
@@ -46,7 +19,8 @@ def measure(engine: Engine, seconds: float = 30.0,
     Stages are timed in order while the budget lasts, two steps each after one to warm up; those after it are scaled by
     their arithmetic from the last one timed. Changes the engine's weights: measure on one of its own.
     """
-    plan, work = engine.plan, flops(engine.config, engine.plan)
+    plan = engine.plan
+    work = [step_flops(engine.config, stage) for stage in range(len(plan.stages))]
     out: list[float] = []
     timed = 0
     begin = time.perf_counter()

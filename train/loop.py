@@ -21,10 +21,11 @@ from pvswgan.data.sources import open_store
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
 from train.config import Config, dump, load
-from train.cost import duration, flops
+from train.cost import duration
 from train.engine import Engine, NotFinite, choose_device
 from train.precision import choose_precision
 from train.run import RunError, RunFolder, RunWriter, write_text
+from train.work import step_flops
 
 SHOWN = 12                 # fixed latents in every snapshot
 STATUS_SECONDS = 1.0       # between two writings of status.json
@@ -71,7 +72,7 @@ class Trainer:
                                mirror=data.mirror, offset=data.offset, reverse=data.reverse, split=data.split,
                                seed=config.seed)
         self.engine = Engine(config, self.device, precision)
-        self.work = flops(config, self.plan)
+        self.work = [step_flops(config, stage) for stage in range(len(self.plan.stages))]
         self.seconds = 0.0
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
         self._tick_from = (0, 0.0)

@@ -72,9 +72,7 @@ class Canvas:
         return slice(min(max(first, 0), size), min(max(last, 0), size))
 
     @contextmanager
-    def patch(
-        self, left: Value = -1, right: Value = 1, top: Value = -1, bottom: Value = 1
-    ) -> Iterator[Patch]:
+    def patch(self, left: Value = -1, right: Value = 1, top: Value = -1, bottom: Value = 1) -> Iterator[Patch]:
         """The rectangle that holds all frames' boxes, to paint on; edges are numbers or one value a frame.
 
         It is put back when the block ends; only one can be open at a time. May be empty.

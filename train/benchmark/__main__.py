@@ -1,4 +1,7 @@
-"""python -m train.benchmark {reads,codec,import,draw}: tables of what this machine does, with machine and date."""
+"""python -m train.benchmark: training steps of the engine, of a plain reference, and the roofline, stage by stage.
+
+With a command (reads, codec, import, draw): other tables of what this machine does, with machine and date.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,50 @@ from pvswgan.data.store import ClipStore
 from train.config import ConfigError, load
 
 console = Console(markup=False, highlight=False)
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.callback(invoke_without_command=True)
+def steps(context: typer.Context,
+          config: Annotated[Path, typer.Option(help="configuration")] = Path("configs/paper.yaml"),
+          overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value of the configuration")] = None,
+          stages: Annotated[str | None, typer.Option(help="such as 0-3,5; default: all")] = None,
+          device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+          precision: Annotated[str, typer.Option(help="of the engine: auto, float32 or bfloat16")] = "auto",
+          batch: Annotated[int | None, typer.Option(min=1, help="clips a step; default: the configuration's")] = None,
+          seconds: Annotated[float, typer.Option(min=0, help="at each stage")] = 20.0,
+          threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None,
+          tf32: Annotated[bool, typer.Option(help="TF32 in the reference's float32 convolutions")] = True,
+          out: Annotated[Path | None, typer.Option(help="folder for NAME.json, NAME.md and NAME.svg")] = None,
+          name: Annotated[str, typer.Option(help="NAME of the files")] = "steps") -> None:
+    """Whole training steps: clips a second of the engine and of plain PyTorch, memory, and the least time possible."""
+    if context.invoked_subcommand:
+        return
+    from train.benchmark import report
+    from train.benchmark.roofline import measure_rates
+    from train.benchmark.steps import steps_table
+    from train.engine import choose_device
+    from train.precision import choose_precision
+
+    if threads:
+        torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = tf32
+    more = [f"precision={precision}", *([f"train.batch={batch}"] if batch else [])]
+    settings = load(config, [*(overrides or []), *more])
+    chosen, where = report.parse_stages(stages, len(settings.plan().stages)), choose_device(device)
+    if settings.precision == "auto":
+        settings = settings.model_copy(update={"precision": choose_precision(settings, where)})
+    rates = measure_rates(where, getattr(torch, settings.precision))
+    rows = steps_table(settings, where, chosen, seconds, rates, say=lambda text: console.print(text, style="dim"))
+    result = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "command": _command(), "config": str(config),
+              "precision": settings.precision, "tf32": tf32 and where.type == "cuda",
+              "matrix_tflops": rates.flops / 1e12, "bandwidth_gbs": rates.bandwidth / 1e9, "rows": rows}
+    table = Table(*report.COLUMNS, caption=report.caption(result))
+    for row in rows:
+        table.add_row(*report.cells(row))
+    console.print(table)
+    if out:
+        console.print("written: " + ", ".join(map(str, report.write(out, name, result))), soft_wrap=True)
 
 
 @app.command()
@@ -110,6 +156,10 @@ def draw(resolutions: Annotated[list[int] | None, typer.Option("--resolution", h
 def _show(table: Table) -> None:
     table.caption = f"{machine()}, {time.strftime('%Y-%m-%d')}"
     console.print(table)
+
+
+def _command() -> str:
+    return "python -m train.benchmark " + " ".join(sys.argv[1:])
 
 
 def machine() -> str:
