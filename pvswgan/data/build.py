@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -76,81 +78,119 @@ class Part:
 
     clips: list[dict[str, Any]] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
+    more: bool = False  # the item has more clips than were wanted
     failed: str | None = None
     side: int | None = None  # of frames that are too small
+    unwritten: OSError | None = None  # what the disk said to the part's file
 
 
-def build(place: Path, items: Sequence[Item], classes: Sequence[str], rules: Rules, *, key: str = "",
-          workers: int | None = None, progress: Progress | None = None) -> ClipStore:
+def build(place: Path, items: Sequence[Item], classes: Sequence[str], rules: Rules, *, share: int | None = None,
+          key: str = "", about: str = "", workers: int | None = None, progress: Progress | None = None) -> ClipStore:
     """Make a store at `place` of the clips of `items`, or finish one that was begun.
 
+    share    clips of each item, at most, while others have some too; None: all
     key      names what the items' names do not: sizes and dates of files, seeds. A build that was begun goes on only
              where it, the items and the rules are the same
+    about    the same for people, told to whoever wants this place for another store
     workers  processes that decode; default: one a processor
-    Raises DataError where no clip can be had, the disk is full, or a package is missing; whatever `progress` raises.
+    Raises DataError where no clip can be had, the disk is full, a package is missing, or the place is another store's;
+    whatever `progress` raises.
     """
     tell = progress or (lambda told: None)
     names = [[item.name, item.label, item.split] for item in items]
-    inputs = [key, names, list(classes), vars(rules), SHARD_BYTES]
+    inputs = [key, names, list(classes), vars(rules), SHARD_BYTES] + ([] if share is None else [share])
     digest = hashlib.sha256(json.dumps(inputs).encode("ascii")).hexdigest()
 
     def waiting() -> None:
         tell(Told(0, len(items), "waiting for another process that builds the same store"))
 
-    with StoreWriter(place, rules.resolution, classes, compact=rules.compact, key=digest, waiting=waiting) as writer:
+    with StoreWriter(place, rules.resolution, classes, compact=rules.compact, key=digest, about=about,
+                     waiting=waiting) as writer:
         if (found := writer.existing()) is not None:
             return found
-        failures: list[Part] = []
-        began, first = time.monotonic(), writer.items
-
-        def now(index: int, item: str) -> Told:
-            seconds, done = time.monotonic() - began, index - first
-            eta = seconds / done * (len(items) - index) if done and seconds > 0.5 else None
-            return Told(index, len(items), item, len(writer), len(writer.skipped), seconds, eta)
-
-        def tell_of(index: int) -> None:
-            tell(now(index, items[index].name))
-
-        try:
-            with _Workers(writer.temporary, items, rules, workers) as parts:
-                for index in range(writer.items, len(items)):
-                    if rules.clips is not None and len(writer) >= rules.clips:
-                        break
-                    tell_of(index)
-                    part, file = parts.take(index, partial(tell_of, index))
-                    if part.failed:
-                        failures.append(part)
-                    _adopt(writer, items[index], part, file, rules)
-                    file.unlink(missing_ok=True)
-                    writer.item_done()
-        except OSError as error:  # a part's file: what an item's reader raises is told of the item
-            raise writer.disk_error(error) from error
+        teller = _Teller(writer, tell)
+        failures = _collect(writer, items, rules, share, workers, teller)
         if not len(writer):
             raise DataError(_none_usable(rules.resolution, writer.skipped, failures))
-        tell(now(len(items), "writing the store"))
+        teller(writer.items, "writing the store")
         return writer.commit()
 
 
+class _Teller:
+    """Tells how far a build is, and how long the rest takes."""
+
+    def __init__(self, writer: StoreWriter, tell: Progress) -> None:
+        self._writer, self._tell = writer, tell
+        self._began, self._first = time.monotonic(), writer.items
+
+    def __call__(self, total: int, item: str) -> None:
+        done = self._writer.items
+        seconds, made = time.monotonic() - self._began, done - self._first
+        eta = seconds / made * (total - done) if made and seconds > 0.5 else None
+        self._tell(Told(done, total, item, len(self._writer), len(self._writer.skipped), seconds, eta))
+
+
+def _collect(writer: StoreWriter, items: Sequence[Item], rules: Rules, share: int | None, workers: int | None,
+             tell: _Teller) -> list[Part]:
+    """Put the clips of the items into the store, in their order; returns the parts of items that failed.
+
+    Where all have given their share and more clips are wanted, those that have more give twice as many again, and so
+    on. An item is read from its start in each of these rounds: doubling bounds how often.
+    """
+    failures: list[Part] = []
+    limit = sys.maxsize if rules.clips is None else rules.clips
+    todo, before = items, 0  # of this round, and how many items all rounds before it had
+    skip, most = 0, share or limit  # clips of each item that earlier rounds had, and that this one takes
+    while todo:
+        make = partial(make_part, rules=rules, skip=skip, most=most)
+        with _Workers(writer.temporary, todo, make, workers) as parts:
+            for at in range(max(0, writer.items - before), len(todo)):
+                if len(writer) >= limit:
+                    return failures
+                soonest = len(todo) if share is None else at + math.ceil((limit - len(writer)) / most)
+                end = min(len(todo), soonest)
+                alive = partial(tell, before + end, todo[at].name)
+                alive()
+                part, file = parts.take(at, end, alive)
+                if part.failed:
+                    failures.append(part)
+                _adopt(writer, todo[at], part, file, rules)
+                writer.item_done(part.more)
+        more = writer.more[before : before + len(todo)]
+        before += len(todo)
+        todo = [item for item, has_more in zip(todo, more, strict=True) if has_more]
+        skip, most = skip + most, 2 * most
+    return failures
+
+
 def _adopt(writer: StoreWriter, item: Item, part: Part, file: Path, rules: Rules) -> None:
-    """Append a part's clips in their order, without those that are not wanted."""
+    """Append a part's clips in their order, without those that are not wanted; the part's file goes."""
     if part.failed:
         writer.skip(item.name, part.failed)
-        return
     for drop in part.drops:
         writer.skip(item.name, drop.reason, drop.start, drop.stop)
-    if not part.clips:
-        return
-    with open(file, "rb") as data:
-        for clip in part.clips:
-            segments = clip.pop("segments")
-            end = data.tell() + sum(size for _, size in segments)
-            if rules.clips is not None and len(writer) >= rules.clips:
-                return
-            if (reason := _look_alike(writer.prints, clip["print"], rules.distinct)) is not None:
-                writer.skip(item.name, reason, clip["starts"], clip["stops"])
-            else:
-                writer.append(clip, _copied(data, segments))
-            data.seek(end)
+    try:
+        if part.unwritten:
+            raise part.unwritten
+        if part.clips:
+            with open(file, "rb") as data:
+                _append(writer, item, part, data, rules)
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise writer.disk_error(error) from error
+
+
+def _append(writer: StoreWriter, item: Item, part: Part, data: BinaryIO, rules: Rules) -> None:
+    for clip in part.clips:
+        segments = clip.pop("segments")
+        end = data.tell() + sum(size for _, size in segments)
+        if rules.clips is not None and len(writer) >= rules.clips:
+            return
+        if (reason := _look_alike(writer.prints, clip["print"], rules.distinct)) is not None:
+            writer.skip(item.name, reason, clip["starts"], clip["stops"])
+        else:
+            writer.append(clip, _copied(data, segments))
+        data.seek(end)
 
 
 def _copied(data: BinaryIO, segments: list[tuple[int, int]]) -> Blobs:
@@ -176,27 +216,32 @@ def _look_alike(prints: list[int], mine: int | None, most: int | None) -> str | 
 # ---- in a worker ----------------------------------------------------------------------------------------------
 
 
-def make_part(item: Item, file: Path, rules: Rules) -> Part:
-    """Decode an item into a part's file. Whatever is wrong with the item is told in the part."""
-    part = Part()
+def make_part(item: Item, file: Path, rules: Rules, skip: int, most: int) -> Part:
+    """Decode an item into a part's file. Whatever is wrong with the item, or with the file, is told in the part.
+
+    skip  clips that earlier parts of this item had;  most: clips of this part at most
+    """
+    part, clips = Part(), 0
     try:
         with open(file, "wb") as out:
-            for piece in _pieces(item):
+            for piece in _long_enough(_pieces(item), rules.frames):
                 if isinstance(piece, Drop):
-                    part.drops.append(piece)
-                elif len(piece.frames) < rules.frames:
-                    frames = "frame" if len(piece.frames) == 1 else "frames"
-                    reason = f"has {len(piece.frames)} {frames}, fewer than {rules.frames}"
-                    part.drops.append(Drop(piece.start, piece.stop, reason))
-                else:
-                    part.clips.append(_write(item, piece, out, rules))
-                if rules.distinct is None and rules.clips is not None and len(part.clips) >= rules.clips:
+                    if clips > skip or not skip:  # else told already: each part reads on to the clip after its last
+                        part.drops.append(piece)
+                    continue
+                clips += 1
+                if clips > skip + most:
+                    part.more = True
                     break
+                if clips > skip:
+                    part.clips.append(_write(item, piece, out, rules))
     except TooSmall as error:
         return Part(failed=str(error), side=error.side)
     except BadFile as error:
         return Part(failed=str(error))
-    if not part.clips and not part.drops:
+    except OSError as error:  # the part's file: those of an item's reader are a BadFile
+        return Part(unwritten=error)
+    if not part.clips and not part.drops and not skip:
         return Part(failed="holds no clip")
     return part
 
@@ -208,6 +253,16 @@ def _pieces(item: Item) -> Iterator[Piece | Drop]:
         raise
     except Exception as error:  # decoders raise nearly anything for files that are not what they say
         raise BadFile(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+def _long_enough(pieces: Iterator[Piece | Drop], least: int) -> Iterator[Piece | Drop]:
+    """The same, with a drop for each clip of fewer frames."""
+    for piece in pieces:
+        if isinstance(piece, Piece) and len(piece.frames) < least:
+            frames = "frame" if len(piece.frames) == 1 else "frames"
+            yield Drop(piece.start, piece.stop, f"has {len(piece.frames)} {frames}, fewer than {least}")
+        else:
+            yield piece
 
 
 def _write(item: Item, piece: Piece, out: BinaryIO, rules: Rules) -> dict[str, Any]:
@@ -246,8 +301,9 @@ class _Workers:
     An item that kills its worker (a decoder's own crash) is found by running it alone, and told as skipped.
     """
 
-    def __init__(self, folder: Path, items: Sequence[Item], rules: Rules, workers: int | None) -> None:
-        self._folder, self._items, self._rules = folder, items, rules
+    def __init__(self, folder: Path, items: Sequence[Item], make: Callable[[Item, Path], Part],
+                 workers: int | None) -> None:
+        self._folder, self._items, self._make = folder, items, make
         self._workers = workers or len(os.sched_getaffinity(0))
         self._patience = PATIENCE_S if workers is None else 0.0
         self._waiting: deque[tuple[int, Future[Part]]] = deque()
@@ -263,23 +319,26 @@ class _Workers:
         for file in self._folder.glob("part-*"):  # made ahead, and not wanted any more
             file.unlink(missing_ok=True)
 
-    def take(self, index: int, alive: Callable[[], None]) -> tuple[Part, Path]:
-        """The part of an item, and its file. Items are taken one after another; `alive` is called while it waits."""
+    def take(self, index: int, end: int, alive: Callable[[], None]) -> tuple[Part, Path]:
+        """The part of an item, and its file. Items are taken one after another; `alive` is called while it waits.
+
+        end  items before this one are made ahead
+        """
         file = self._file(index)
         if self._workers == 1 or (self._pool is None and time.monotonic() - self._began < self._patience):
-            return make_part(self._items[index], file, self._rules), file
+            return self._make(self._items[index], file), file
         try:
-            return self._made(index, self._workers * _AHEAD, alive), file
+            return self._made(index, min(end, index + self._workers * _AHEAD), alive), file
         except BrokenProcessPool:
             self._stop()
         try:
-            return self._made(index, 1, alive), file
+            return self._made(index, index + 1, alive), file
         except BrokenProcessPool:
             self._stop()
             return Part(failed="makes its decoder crash"), file
 
-    def _made(self, index: int, most: int, alive: Callable[[], None]) -> Part:
-        self._fill(index, most)
+    def _made(self, index: int, end: int, alive: Callable[[], None]) -> Part:
+        self._fill(index, end)
         at, future = self._waiting[0]  # stays there while it is made: `_stop` must know that somebody is at work
         assert at == index
         while not future.done():
@@ -288,15 +347,15 @@ class _Workers:
         self._waiting.popleft()
         return future.result()
 
-    def _fill(self, index: int, most: int) -> None:
+    def _fill(self, index: int, end: int) -> None:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([__name__])
             self._before = set(multiprocessing.active_children())
             self._pool = ProcessPoolExecutor(self._workers, context, _end_with_parent)
         following = self._waiting[-1][0] + 1 if self._waiting else index
-        for at in range(following, min(index + most, len(self._items))):
-            future = self._pool.submit(make_part, self._items[at], self._file(at), self._rules)
+        for at in range(following, end):
+            future = self._pool.submit(self._make, self._items[at], self._file(at))
             self._waiting.append((at, future))
 
     def _stop(self) -> None:

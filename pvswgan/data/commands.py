@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shlex
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,47 +22,58 @@ from rich.table import Table
 
 from pvswgan.data.build import Told
 from pvswgan.data.format import DataError
+from pvswgan.data.growing import check_place, growing_folder
 from pvswgan.data.jobs import Cancelled, Job
-from pvswgan.data.sources import LEAST, Recipe, Wish, cache_folder, is_store, recipe
+from pvswgan.data.sources import DRAW, LEAST, Recipe, Wish, cache_folder, is_store, recipe
 from pvswgan.data.store import ClipStore
 from pvswgan.data.trailers import REPORT, SHEET, FaceSettings, faces_recipe
 from pvswgan.data.verify import bytes_text, open_for_people, paper_bytes, summary, verify
 
 app = typer.Typer(no_args_is_help=True, help="Clips for training: bring videos in, draw some, look at what is there.")
 console = Console(markup=False, highlight=False, emoji=False)  # names of files are not markup
+LINE_S = 10.0  # a line so often tells how far an import is, where no terminal shows a bar
+# What would break a line, drive the terminal, or is no letter at all: names of files may hold any bytes but / and 0.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Out = Annotated[Path | None, typer.Option(help="folder of the new store; default: a name of its own in the cache")]
 Resolution = Annotated[int, typer.Option(help="pixels a side, a power of two; the smaller ones come with it")]
 Compact = Annotated[bool, typer.Option("--compact", help="keep the two greatest resolutions as video")]
 Workers = Annotated[int | None, typer.Option(min=1, help="processes that work; default: one a processor")]
-Seed = Annotated[int, typer.Option(min=0)]
-Clips = Annotated[int | None, typer.Option(min=1, help="at most so many, spread over the files; default: all")]
 JobFolder = Annotated[Path | None, typer.Option("--job", help="keep a status.json there; a file `cancel` in it stops")]
+
+
+@app.callback()
+def _any_name() -> None:
+    """File names of bytes that are no text must not end a command: they are shown escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="folder of videos, class folders, strips, numbered images, or an array")],
+    path: Annotated[str, typer.Argument(help="folder of videos, class folders, strips, numbered images, or an array")],
     out: Out = None,
     source: Annotated[str, typer.Option(help="auto, videos, ucf101, strips, frames or array")] = "auto",
     resolution: Resolution = 64,
     frames: Annotated[int, typer.Option(min=1, help="leave out shorter clips")] = LEAST,
     fps: Annotated[float | None, typer.Option(help="bring videos to so many frames a second; default: as they are")]
     = None,
-    clips: Clips = None,
+    clips: Annotated[int | None, typer.Option(min=1, help="at most so many, spread over the files; default: all")]
+    = None,
     fold: Annotated[int, typer.Option(min=1, max=3, help="which of UCF-101's train and test lists")] = 1,
     compact: Compact = False,
     workers: Workers = None,
     job: JobFolder = None,
 ) -> None:
     """Bring clips in: a folder of files becomes a store that trains well."""
-    wish = Wish(source, path, resolution, frames, clips, 0, fps, fold, compact)
-    _make(lambda: recipe(wish), out, workers, job, path=str(path), resolution=resolution)
+    _make(lambda: recipe(Wish(source, path, resolution, frames, clips, 0, fps, fold, compact)), out, workers, job,
+          path=path, resolution=resolution)
 
 
 @app.command()
 def faces(
-    trailers: Annotated[list[Path], typer.Argument(help="films, or folders that are searched for films")],
+    trailers: Annotated[list[str], typer.Argument(help="films, or folders that are searched for films")],
     out: Out = None,
     settings: Annotated[Path | None, typer.Option(help="a YAML file of what to look for; the options here win")] = None,
     resolution: Annotated[int | None, typer.Option(help="pixels a side, a power of two; default: 256")] = None,
@@ -75,32 +91,33 @@ def faces(
     given = {name: value for name, value in options.items() if value is not None}
 
     def find() -> Recipe:
+        if not all(trailers):  # Path("") is the current folder
+            raise DataError("the path of a trailer is empty; name a film, or a folder of films")
         wanted = FaceSettings() if settings is None else FaceSettings.load(settings)
-        return faces_recipe(trailers, replace(wanted, **given), compact=compact)
+        return faces_recipe([Path(trailer) for trailer in trailers], replace(wanted, **given), compact=compact)
 
-    store = _make(find, out, workers, job, path=", ".join(map(str, trailers)), resolution=resolution)
+    store = _make(find, out, workers, job, path=", ".join(trailers), resolution=resolution)
     dropped = json.loads((store.folder / REPORT).read_text(encoding="utf-8"))["dropped"]
     _say("dropped: " + (", ".join(f"{kind} {count}" for kind, count in dropped.items()) or "nothing"))
     _say(f"contact sheet: {store.folder / SHEET}")
     _say(f"report: {store.folder / REPORT}")
 
 
-@app.command()
-def toyfaces(out: Out = None, resolution: Resolution = 64,
-             frames: Annotated[int, typer.Option(min=1, help="of each clip")] = 32, clips: Clips = None, seed: Seed = 0,
-             compact: Compact = False, workers: Workers = None, job: JobFolder = None) -> None:
-    """Draw faces that turn, nod, blink, smile and talk, with every factor known."""
-    wish = Wish("toyfaces", None, resolution, frames, clips, seed, compact=compact)
-    _make(lambda: recipe(wish), out, workers, job, path="toyfaces", resolution=resolution)
+def _draws(kind: str, help: str) -> None:
+    """Add the command that makes one of the sets which the program draws itself."""
+    def draw(out: Out = None, resolution: Resolution = 64,
+             frames: Annotated[int, typer.Option(min=1, help="of each clip")] = 32,
+             clips: Annotated[int, typer.Option(min=1, help="how many to draw")] = DRAW,
+             seed: Annotated[int, typer.Option(min=0)] = 0, compact: Compact = False, workers: Workers = None,
+             job: JobFolder = None) -> None:
+        _make(lambda: recipe(Wish(kind, None, resolution, frames, clips, seed, compact=compact)), out, workers, job,
+              path=kind, resolution=resolution)
+
+    app.command(kind, help=help)(draw)
 
 
-@app.command()
-def shapes(out: Out = None, resolution: Resolution = 64,
-           frames: Annotated[int, typer.Option(min=1, help="of each clip")] = 32, clips: Clips = None, seed: Seed = 0,
-           compact: Compact = False, workers: Workers = None, job: JobFolder = None) -> None:
-    """Draw shapes that move along curved paths, with every factor known."""
-    wish = Wish("shapes", None, resolution, frames, clips, seed, compact=compact)
-    _make(lambda: recipe(wish), out, workers, job, path="shapes", resolution=resolution)
+_draws("toyfaces", "Draw faces that turn, nod, blink, smile and talk, with every factor known.")
+_draws("shapes", "Draw shapes that move along curved paths, with every factor known.")
 
 
 @app.command("verify")
@@ -133,37 +150,56 @@ def _make(find: Callable[[], Recipe], out: Path | None, workers: int | None, job
           **about: object) -> ClipStore:
     """Build a recipe's store with progress on the terminal, and in the job's folder where there is one."""
     job = Job(job_folder, **about) if job_folder else None
+    place: Path | None = None
     try:
-        made = find()
-        place = cache_folder() / made.name if out is None else out
         if out is not None and is_store(out):
             raise DataError(f"{out} holds a store already; choose another folder, or remove it")
+        place = None if out is None else check_place(out)  # before the files are looked at, which may take long
+        made = find()
+        place = place or cache_folder() / made.name
         with _bar() as bar:
             store = made.build(place, workers, _teller(bar, bar.add_task("importing", total=1.0, rest=""), job))
     except (Cancelled, KeyboardInterrupt) as stop:
+        kept = place is not None and growing_folder(place).exists()
         if job:
-            job.end("cancelled")
-        _say("stopped; the same command goes on from here")
+            with suppress(DataError):
+                job.end("cancelled")
+        _say("stopped; the same command goes on from here" if kept else "stopped; there is nothing to go on with")
         raise typer.Exit(130) from stop
     except BaseException as error:
         if job:
-            job.end("failed", error=str(error) if isinstance(error, ValueError | OSError) else repr(error))
+            with suppress(DataError):  # a status that cannot be written must not hide why
+                job.end("failed", error=str(error) if isinstance(error, ValueError | OSError) else repr(error))
         raise
     if job:
         job.end("done", store=store.folder.resolve())
-    _say(f"{store.folder}: {len(store)} clips of {store.resolution} pixels, "
-         f"{bytes_text(sum(store.bytes_on_disk().values()))}; {len(store.skipped)} skipped")
-    if made.ignored:
-        _say(f"{made.ignored} files of other kinds were left alone")
-    _describe_skipped(store, 5)
+    _describe_made(made, store)
     return store
 
 
+def _describe_made(made: Recipe, store: ClipStore) -> None:
+    _say(f"{store.folder}: {len(store)} clips of {store.resolution} pixels, "
+         f"{bytes_text(sum(store.bytes_on_disk().values()))}; {len(store.skipped)} skipped")
+    if made.rules.clips is not None and len(store) < made.rules.clips:
+        _say(f"{made.rules.clips} clips were asked for; {len(store)} were found")
+    if made.ignored:
+        _say(f"{made.ignored} files of other kinds were left alone")
+    _describe_skipped(store, 5)
+
+
 def _teller(bar: Progress, task: TaskID, job: Job | None) -> Callable[[Told], None]:
+    began = told = time.monotonic()
+    first: int | None = None  # clips that an earlier try had made
+
     def tell(now: Told) -> None:
+        nonlocal first, told
+        first = now.clips if first is None else first
         left = "" if now.eta_s is None else f", {timedelta(seconds=round(now.eta_s))} left"
-        rest = f"{now.done} of {now.total} ({now.item[-40:]}), {now.clips} clips, {now.skipped} skipped{left}"
+        rest = f"{now.done} of {now.total} ({_shown(now.item[-40:])}), {now.clips} clips, {now.skipped} skipped{left}"
         bar.update(task, completed=now.done / max(1, now.total), rest=rest)
+        if bar.disable and time.monotonic() - told > LINE_S:
+            told = time.monotonic()
+            print(f"importing: {rest}, {(now.clips - first) / (told - began):.1f} clips/s", file=sys.stderr, flush=True)
         if job:
             job.tell(now)
 
@@ -179,7 +215,8 @@ def _bar() -> Progress:
 def _describe(store: ClipStore) -> None:
     about = summary(store)
     frames, fps = about["frames"], about["fps"]
-    _say(f"{store.folder}\n{about['clips']} clips, {frames['least']} to {frames['most']} frames "
+    _say(str(store.folder))
+    _say(f"{about['clips']} clips, {frames['least']} to {frames['most']} frames "
          f"(median {frames['median']:g}) at {fps:g} frames a second")
     _say("clips with at least so many frames: " + ", ".join(f"{n}: {held}" for n, held in about["usable"].items()))
     if len(about["classes"]) > 1:
@@ -212,22 +249,26 @@ def _describe_skipped(store: ClipStore, most: int) -> None:
 
 def _list_cache() -> None:
     folder = cache_folder()
-    table = Table("store", "clips", "pixels", "bytes", title=str(folder))
+    table = Table("store", "clips", "pixels", "bytes", title=_shown(str(folder)))
     for place in sorted(folder.iterdir()) if folder.is_dir() else []:
         if place.name.endswith(".building"):
             held = sum(file.stat().st_size for file in place.iterdir() if file.is_file())
-            table.add_row(place.name, "unfinished", "", bytes_text(held))
+            table.add_row(_shown(place.name), "unfinished", "", bytes_text(held))
         elif (place / "meta.json").is_file():
             try:
                 store = ClipStore.open(place)
             except DataError as error:
-                table.add_row(place.name, str(error), "", "")
+                table.add_row(_shown(place.name), _shown(str(error)), "", "")
                 continue
             held = sum(store.bytes_on_disk().values())
-            table.add_row(place.name, str(len(store)), str(store.resolution), bytes_text(held))
+            table.add_row(_shown(place.name), str(len(store)), str(store.resolution), bytes_text(held))
     console.print(table)
 
 
-def _say(text: str) -> None:
-    console.print(text, soft_wrap=True)  # paths and commands in one piece, to be copied
+def _say(line: str) -> None:
+    console.print(_shown(line), soft_wrap=True)  # paths and commands in one piece, to be copied
 
+
+def _shown(text: str) -> str:
+    """The same in one line that any terminal can show."""
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

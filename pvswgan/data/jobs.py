@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pvswgan.data.build import Told
+from pvswgan.data.format import DataError
 
 EVERY_S = 0.5
 
@@ -22,14 +25,17 @@ class Job:
 
         {"state": "running" | "done" | "failed" | "cancelled", "pid", "done", "total", "item", "clips", "skipped",
          "seconds", "eta_s", "error", "store", ...what `about` says}
+
+    Raises DataError where it cannot be written.
     """
 
     def __init__(self, folder: Path, **about: Any) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self._status: dict[str, Any] = about | {"pid": os.getpid(), "error": None, "store": None}
         self._written = 0.0
-        (folder / "cancel").unlink(missing_ok=True)  # of an earlier try
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "cancel").unlink(missing_ok=True)  # of an earlier try
         self.tell(Told(0, 0, "looking for clips"))
 
     def tell(self, now: Told) -> None:
@@ -47,6 +53,15 @@ class Job:
 
     def _write(self, state: str) -> None:
         aside = self.folder / f".status.{os.getpid()}.tmp"
-        aside.write_text(json.dumps({"state": state} | self._status), encoding="utf-8")
-        os.replace(aside, self.folder / "status.json")
+        with self._writing():
+            aside.write_text(json.dumps({"state": state} | self._status), encoding="utf-8")
+            os.replace(aside, self.folder / "status.json")
         self._written = time.monotonic()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """An error here is not one of the store's disk, and says so."""
+        try:
+            yield
+        except OSError as error:
+            raise DataError(f"the import's status cannot be kept in {self.folder}: {error.strerror}") from error

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from pvswgan.data.build import Progress, Rules, build
 from pvswgan.data.format import VERSION, DataError, pyramid_sizes
-from pvswgan.data.pieces import Item
+from pvswgan.data.pieces import LONGEST, Drop, Item, Piece
 from pvswgan.data.store import ClipStore
 
 FILES = ("videos", "ucf101", "strips", "frames", "array")  # kinds of data that layouts.py finds in a folder
@@ -32,7 +34,8 @@ class Wish:
     path        a folder (or one file) of clips, or a built store; drawn sets need none
     resolution  pixels a side, a power of two; smaller ones come with it
     frames      of files: shorter clips are left out; of drawn sets: frames to draw
-    clips       at most this many, spread evenly over the files; of drawn sets: how many to draw, default 2000
+    clips       at most this many, spread evenly over the files (arrays: over their clips); of drawn sets: how many to
+                draw, default 2000
     seed        of drawn sets
     fps         frames a second that videos are brought to; None: each file's own
     fold        which of UCF-101's three train/test lists
@@ -55,6 +58,8 @@ class Wish:
         for name, value in (("frames", self.frames), ("clips", 1 if self.clips is None else self.clips)):
             if value < 1:
                 raise DataError(f"{name} is {value}; allowed: 1 and more")
+        if self.frames > LONGEST and self.source not in DRAWN:
+            raise DataError(f"frames is {self.frames}; allowed: 1 to {LONGEST} (longer files become several clips)")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise DataError(f"fps is {self.fps}; allowed: more than 0, up to 1000")
         pyramid_sizes(self.resolution)  # refuses what is not a power of two
@@ -71,11 +76,20 @@ class Recipe:
     rules: Rules
     key: str
     ignored: int = 0  # files of other kinds that lie between
+    share: int | None = None  # see build
+    origin: str = ""  # for people: where the clips are from; "": the items' names tell
+
+    @property
+    def about(self) -> str:
+        """What is made, for people: "videos: /home/me/films, 64 pixels"."""
+        more = f" and {len(self.items) - 1} more" if len(self.items) > 1 else ""
+        return f"{self.kind}: {self.origin or self.items[0].name + more}, {self.rules.resolution} pixels"
 
     def build(self, place: Path, workers: int | None = None, progress: Progress | None = None) -> ClipStore:
         """The store at `place`, built or finished there. Raises DataError."""
         try:
-            return build(place, self.items, self.classes, self.rules, key=self.key, workers=workers, progress=progress)
+            return build(place, self.items, self.classes, self.rules, share=self.share, key=self.key, about=self.about,
+                         workers=workers, progress=progress)
         except ImportError as error:
             raise DataError(f"building this store needs a package that is not installed: {error.name}") from error
 
@@ -132,11 +146,59 @@ def _files(wish: Wish) -> Recipe:
     from pvswgan.data import layouts
 
     path = _existing(wish.path)
-    found = layouts.find(path, wish.source, resolution=wish.resolution, fps=wish.fps, clips=wish.clips, fold=wish.fold)
+    found = layouts.find(path, wish.source, resolution=wish.resolution, fps=wish.fps, fold=wish.fold)
     rules = Rules(wish.resolution, wish.compact, wish.frames, wish.clips)
+    items, share = found.items, None
     inputs: list[object] = [str(path), found.key()]
-    return Recipe(found.kind, _name(f"{found.kind}-{path.stem}", rules, inputs), found.items, found.classes, rules,
-                  json.dumps(inputs), found.ignored)
+    if wish.clips is not None:
+        there = items[: len(items) - len(found.missing)]  # a sample of what is missing is of no use
+        if found.kind == "array":
+            items = _thinned(there, wish.clips)
+        else:
+            items, share = _spread(there, wish.clips), math.ceil(wish.clips / len(there))
+        inputs.append("spread")  # older stores of the same name had all clips of the first items
+    return Recipe(found.kind, _name(f"{found.kind}-{path.stem}", rules, inputs), items, found.classes, rules,
+                  json.dumps(inputs), found.ignored, share, str(path))
+
+
+def _spread(items: list[Item], clips: int) -> list[Item]:
+    """So many items at even distances, so that every class has its share; then the others, should these be too few."""
+    from pvswgan.data import layouts
+
+    chosen = layouts.spread(range(len(items)), clips)
+    others = sorted(set(range(len(items))) - set(chosen))
+    return [items[at] for at in (*chosen, *others)]
+
+
+def _thinned(items: list[Item], clips: int) -> list[Item]:
+    """Items that give so many clips of arrays at even distances: those of one class often lie together."""
+    from pvswgan.data import layouts
+
+    places = [(at, number) for at, item in enumerate(items) for number in range(_held(item))]
+    wanted: dict[int, list[int]] = {}
+    for at, number in layouts.spread(places, clips):
+        wanted.setdefault(at, []).append(number)
+    return [replace(items[at], read=partial(_only, items[at].read, numbers)) for at, numbers in wanted.items()]
+
+
+def _held(item: Item) -> int:
+    """Clips of an item of an array; 1 of a file that is known to be broken."""
+    from pvswgan.data import arrays
+
+    if not isinstance(item.read, partial) or item.read.func is not arrays.read_array:
+        return 1
+    _, layout, first, last = item.read.args[:4]
+    return int(last - first) * math.ceil(layout.shape[layout.order.index("T")] / LONGEST)
+
+
+def _only(read: Callable[[], Iterator[Piece | Drop]], numbers: list[int]) -> Iterator[Piece | Drop]:
+    """The clips of these numbers, which ascend."""
+    wanted = set(numbers)
+    for number, piece in enumerate(read()):
+        if number in wanted:
+            yield piece
+        if number == numbers[-1]:
+            return
 
 
 def _drawn(wish: Wish) -> Recipe:
@@ -154,7 +216,8 @@ def _drawn(wish: Wish) -> Recipe:
     items = [Item(f"{wish.source}/{wish.seed}/{start}", partial(module.clips, start, stop, **settings))
              for start, stop in _ranges(count)]
     rules = Rules(resolution, wish.compact)
-    return Recipe(wish.source, _name(wish.source, rules, inputs), items, classes, rules, json.dumps(inputs))
+    return Recipe(wish.source, _name(wish.source, rules, inputs), items, classes, rules, json.dumps(inputs),
+                  origin=f"{count} clips of {wish.frames} frames, seed {wish.seed}")
 
 
 def _ranges(count: int) -> list[tuple[int, int]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -13,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from pvswgan.data.encode import Blobs, check_clip, encode
 from pvswgan.data.format import (
@@ -26,9 +24,9 @@ from pvswgan.data.format import (
     compact_sizes,
     dump_meta,
     file_name,
-    foreign_files,
     pyramid_sizes,
 )
+from pvswgan.data.growing import Growing, Journal, check_place, growing_folder, sync
 from pvswgan.data.store import ClipStore
 
 _SYNC_S = 2.0  # so much work a power cut may take
@@ -44,23 +42,28 @@ class StoreWriter:
 
     Leaving the block without a commit, by an error or Ctrl-C, removes what was written. With a `key`, which names all
     that the store is made from, it stays, and the next writer with the same key goes on: `items` of the source files
-    (each ended by `item_done`) are in already. One writer a place: a second one waits (calling `waiting`, which may
-    raise), or without `waiting` raises DataError. A full disk raises DataError.
+    (each ended by `item_done`) are in already. What was begun with another key is never touched, and neither is a
+    store that was made of it: DataError, with what it is `about`. One writer a place: a second one waits (calling
+    `waiting`, which may raise), or without `waiting` raises DataError. A full disk raises DataError.
     """
 
     def __init__(self, folder: str | Path, resolution: int, classes: Sequence[str] = ("all",), *,
-                 compact: bool = False, key: str | None = None, waiting: Callable[[], None] | None = None) -> None:
-        self.folder = Path(folder)
+                 compact: bool = False, key: str | None = None, about: str = "",
+                 waiting: Callable[[], None] | None = None) -> None:
+        self.folder = Path(os.path.realpath(folder))
         self.resolution, self.compact = resolution, compact
         self.resolutions = pyramid_sizes(resolution)
         self.classes = list(classes)
-        self.temporary = self.folder.parent / f".{self.folder.name}.building"
-        self._key, self._waiting = key, waiting
+        self.temporary = growing_folder(self.folder)
+        self._journal = Journal(self.temporary)
+        self._key, self._about, self._waiting = key, about, waiting
+        self._ours = False  # whether what lies in the temporary folder may be changed
         self._committed = False
         self._clear()
 
     def _clear(self) -> None:
-        self.items = 0
+        self.more: list[bool] = []  # of each item that is in: whether it has more clips than were taken
+        self._kept = 0  # clips of which the journal speaks: the next writer has them
         self.skipped: list[dict[str, Any]] = []
         self.prints: list[int] = []
         self._columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
@@ -68,7 +71,7 @@ class StoreWriter:
         self._factors: tuple[list[str], list[list[float]]] = ([], [])
         self._shards = Shards(self.resolution)
         self._closed: dict[str, dict[str, Any]] = {}  # {"bytes", "sha256"} of files that are full
-        self._open: dict[int, _Growing] = {}  # of the shard that grows
+        self._open: dict[int, Growing] = {}  # of the shard that grows
         self._item: list[dict[str, Any]] = []  # clips of the item that is being added
         self._item_skipped: list[dict[str, Any]] = []
         self._unsynced: list[dict[str, Any]] = []
@@ -80,29 +83,36 @@ class StoreWriter:
     def __enter__(self) -> StoreWriter:
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            refuse_foreign(self.folder)  # now, not after an hour of decoding
+            check_place(self.folder)  # now, not after an hour of decoding
             self._lock = self._take_lock()
         except OSError as error:
             raise DataError(f"no store can be made in {self.folder.parent}: {error.strerror}") from error
         try:
             self._begin()
-        except BaseException:
+        except BaseException as error:
             self.__exit__(None, None, None)
+            if isinstance(error, OSError):
+                raise self.disk_error(error) from error
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._committed:
-            with suppress(OSError, DataError):
+        if self._ours and not self._committed:
+            with suppress(DataError):
                 self._sync()
-            for growing in self._open.values():
-                with suppress(OSError):  # closing flushes, which fails again on a full disk
-                    growing.file.close()
-            if self._key is None or not self.items or not len(self):  # nothing that is worth going on with
-                shutil.rmtree(self.temporary, ignore_errors=True)
+        for growing in self._open.values():
+            with suppress(OSError):  # closing flushes, which fails again on a full disk
+                growing.file.close()
+        if self._ours and not self._committed and not self._kept:  # nothing that is worth going on with
+            shutil.rmtree(self.temporary, ignore_errors=True)
         os.close(self._lock)
+
+    @property
+    def items(self) -> int:
+        """How many items are in."""
+        return len(self.more)
 
     def __len__(self) -> int:
         return len(self._columns["lengths"])
@@ -110,11 +120,22 @@ class StoreWriter:
     # ---- what was there before --------------------------------------------------------------------------------
 
     def existing(self) -> ClipStore | None:
-        """The finished store in this place, where there is one (another process may have built it meanwhile)."""
+        """The finished store in this place, where there is one (another process may have built it meanwhile).
+
+        Raises DataError where that is made of something else.
+        """
         try:
-            return ClipStore.open(self.folder)
+            store = ClipStore.open(self.folder)
         except DataError:
             return None
+        if self._is_another(Journal(self.folder).head()):
+            raise DataError(f"{self.folder} now holds another store, made of something else: choose another folder, or "
+                            "remove that one")
+        return store
+
+    def _is_another(self, head: dict[str, Any]) -> bool:
+        """Whether a journal is known to be of another store."""
+        return self._key is not None and head.get("key") not in (None, self._key)
 
     def _take_lock(self) -> int:
         """Descriptor of the lock in the temporary folder, which is made for it. It goes when the process dies."""
@@ -135,6 +156,9 @@ class StoreWriter:
             except BlockingIOError:
                 if self._waiting is None:
                     raise DataError(f"the store {self.folder} is being built by another process") from None
+                if self._is_another(head := self._journal.head()):
+                    raise DataError(f"another process is making another store in {self.folder}{_of(head)}; choose "
+                                    "another folder") from None
                 self._waiting()
                 time.sleep(_POLL_S)
             finally:
@@ -142,18 +166,22 @@ class StoreWriter:
                     os.close(descriptor)
 
     def _begin(self) -> None:
-        """Take up what an earlier writer left, or begin."""
-        journal = self.temporary / "journal.jsonl"
-        header = {"version": VERSION, "key": self._key}
-        lines = _read_lines(journal)
-        if self._key is None or not lines or lines[0] != header or not self._replay(lines[1:]):
-            self._clear()
-            for entry in self.temporary.iterdir():
-                if entry.name != "lock":
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-            lines = [header]
-        # Written anew: the last line of a killed process may be half a line.
-        journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="ascii")
+        """Take up what an earlier writer left, or begin. Raises DataError where it left items of another store."""
+        head, lines = self._journal.head(), self._journal.read()
+        if head.get("key") not in (None, self._key) and any("clips" in line for line in lines):
+            raise DataError(f"{self.temporary} holds an unfinished import of something else{_of(head)}. Repeat that "
+                            "import to finish it, or delete that folder")
+        wanted = {"version": VERSION, "key": self._key}
+        goes_on = self._key is not None and lines[:1] == [wanted] and self._replay(lines[1:])
+        self._ours = True
+        if goes_on:
+            self._kept = len(self)
+            return
+        self._clear()
+        for entry in self.temporary.iterdir():
+            if entry.name != "lock":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        self._journal.begin([wanted, {"about": self._about}])
 
     def _replay(self, lines: list[dict[str, Any]]) -> bool:
         """Take the journal's clips as added; False where the files do not hold them."""
@@ -164,7 +192,7 @@ class StoreWriter:
                     for clip in line["clips"]:
                         self._record(clip)
                     self.skipped += line["skipped"]
-                    self.items += 1
+                    self.more.append(line.get("more", False))
         except (KeyError, TypeError, ValueError):
             return False
         totals = self._totals()
@@ -178,7 +206,7 @@ class StoreWriter:
             last = len(self._shards.clips) - 1
             for size in self.resolutions:
                 name = self._name(last, size)
-                self._open[size] = _Growing(self.temporary / name, totals[name])
+                self._open[size] = Growing(self.temporary / name, totals[name])
         return all(name in self._closed or name in self._last_names() for name in totals)
 
     def _totals(self) -> dict[str, int]:
@@ -225,7 +253,7 @@ class StoreWriter:
             if shard and self._shards.clips[shard] == 1:
                 self._close_shard()
             if not self._open:
-                self._open = {size: _Growing(self.temporary / self._name(shard, size)) for size in self.resolutions}
+                self._open = {size: Growing(self.temporary / self._name(shard, size)) for size in self.resolutions}
             for size, blob in blobs:
                 self._open[size].write(blob)
         except OSError as error:
@@ -254,11 +282,14 @@ class StoreWriter:
         self._item_skipped.append({"file": file, "reason": reason} | part)
         self.skipped.append(self._item_skipped[-1])
 
-    def item_done(self) -> None:
-        """All clips of one more source file are in: what the next writer need not do again."""
-        self._unsynced.append({"clips": self._item, "skipped": self._item_skipped})
+    def item_done(self, more: bool = False) -> None:
+        """What is wanted of one more source file is in: what the next writer need not do again.
+
+        more  whether the file has more clips; kept in `more`
+        """
+        self._unsynced.append({"clips": self._item, "skipped": self._item_skipped} | ({"more": True} if more else {}))
         self._item, self._item_skipped = [], []
-        self.items += 1
+        self.more.append(more)
         if time.monotonic() - self._synced > _SYNC_S:
             self._sync()
 
@@ -266,18 +297,18 @@ class StoreWriter:
         """First the clips, then the lines that speak of them: a journal never promises what a power cut took."""
         try:
             for growing in self._open.values():
-                growing.sync()
-            with open(self.temporary / "journal.jsonl", "ab") as file:
-                file.write("".join(json.dumps(line) + "\n" for line in self._unsynced).encode("ascii"))
-                _sync(file)
+                sync(growing.file)
+            self._journal.append(self._unsynced)
         except OSError as error:
             raise self.disk_error(error) from error
+        if self._key is not None:
+            self._kept += sum(len(line.get("clips", ())) for line in self._unsynced)
         self._unsynced.clear()
         self._synced = time.monotonic()
 
     def _close_shard(self) -> None:
         for growing in self._open.values():
-            growing.sync()
+            sync(growing.file)
             growing.file.close()
             self._closed[growing.path.name] = growing.entry()
         self._unsynced.append({"closed": {growing.path.name: growing.entry() for growing in self._open.values()}})
@@ -289,7 +320,7 @@ class StoreWriter:
         """Finish the store and put it in its place.
 
         Where another process has put the same store there meanwhile, that one is kept and returned.
-        Raises DataError when there is no clip or the disk is full.
+        Raises DataError when there is no clip, the disk is full, or another store has come there.
         """
         if not len(self):
             raise DataError(f"no clip to put into {self.folder}")
@@ -297,13 +328,11 @@ class StoreWriter:
             self._close_shard()
             with open(self.temporary / "meta.json", "wb") as file:  # last: without it there is no store
                 file.write(dump_meta(self._meta()))
-                _sync(file)
+                sync(file)
         except OSError as error:
             raise self.disk_error(error) from error
         store = self._rename()
         self._committed = True
-        for name in ("journal.jsonl", "lock"):
-            (self.folder / name).unlink(missing_ok=True)
         return store
 
     def _meta(self) -> dict[str, Any]:
@@ -327,55 +356,27 @@ class StoreWriter:
                 if winner := self.existing():
                     shutil.rmtree(self.temporary, ignore_errors=True)
                     return winner
-                refuse_foreign(self.folder)
+                check_place(self.folder)
                 shutil.rmtree(self.folder, ignore_errors=True)  # a damaged store, or one of another version
                 continue
+            self._tidy()
             return ClipStore.open(self.folder)
         raise DataError(f"{self.folder} is in the way of the store and cannot be replaced")
+
+    def _tidy(self) -> None:
+        """Take away what an unfinished store has; of the journal stays what tells the next writer whose this is."""
+        with suppress(OSError):
+            (self.folder / "lock").unlink()
+            Journal(self.folder).close(keep=self._key is not None)
 
     def disk_error(self, error: OSError) -> DataError:
         """The sentence for a write that failed: why, what is done, and what helps."""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         what = "the disk is full" if full else f"writing failed ({error.strerror})"
         done = sum(self._columns["lengths"]) * sum(3 * size * size for size in self.resolutions)
-        again = "" if self._key is None else ", and run the same again: it goes on from there"
+        again = " and run the same again (it goes on from there)" if self._kept else ""
         return DataError(f"{what}: the store {self.folder} was left after {len(self)} clips ({done / 2**20:.0f} MiB). "
-                         f"Free some room, or set PVSWGAN_CACHE to a folder on a larger disk{again}")
-
-
-class _Growing:
-    """A file that only grows, with its checksum; taken up at `size` bytes where it is there already."""
-
-    def __init__(self, path: Path, size: int = 0) -> None:
-        self.path = path
-        self.file: BinaryIO = open(path, "r+b" if size else "wb")  # noqa: SIM115
-        self.sum = hashlib.sha256()
-        self.bytes = size
-        while size and (block := self.file.read(min(size, 1 << 22))):
-            self.sum.update(block)
-            size -= len(block)
-        self.file.truncate(self.bytes)
-        self.file.seek(self.bytes)
-
-    def write(self, blob: bytes | memoryview) -> None:
-        self.file.write(blob)
-        self.sum.update(blob)
-        self.bytes += len(blob)
-
-    def sync(self) -> None:
-        _sync(self.file)
-
-    def entry(self) -> dict[str, Any]:
-        return {"bytes": self.bytes, "sha256": self.sum.hexdigest()}
-
-
-def refuse_foreign(folder: Path) -> None:
-    """Raise DataError where `folder` holds anything but a store's files: then it is not ours to replace."""
-    if folder.is_dir():
-        if foreign := foreign_files(folder):
-            raise DataError(f"{folder} is no clip store (it holds {foreign[0]}) and will not be replaced")
-    elif folder.exists():
-        raise DataError(f"{folder} is a file; a clip store is a folder")
+                         f"Free some room{again}, or set PVSWGAN_CACHE to a folder on a larger disk")
 
 
 def _suffix() -> str:
@@ -384,15 +385,5 @@ def _suffix() -> str:
     return codec.NAME
 
 
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _read_lines(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a journal; a last one that a kill cut is left out."""
-    lines = []
-    with suppress(OSError, ValueError):
-        for line in file.read_text(encoding="ascii").splitlines():
-            lines.append(json.loads(line))
-    return lines
+def _of(head: dict[str, Any]) -> str:
+    return f" ({head['about']})" if head.get("about") else ""

@@ -186,19 +186,31 @@ def test_what_a_power_cut_took_from_the_files_is_made_anew(tmp_path: Path, refer
 
 
 @pytest.mark.parametrize("change", ["key", "rules", "items"])
-def test_another_build_does_not_go_on_with_what_was_left(tmp_path: Path, change: str) -> None:
+def test_another_build_takes_nothing_of_what_was_left(tmp_path: Path, change: str) -> None:
     def cancel(now: Told) -> None:
         if now.done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path / "s", items(6), ["a", "b"], RULES, workers=1, progress=cancel)
-    seen: list[int] = []
+        build(tmp_path / "s", items(6), ["a", "b"], RULES, about="videos of x", workers=1, progress=cancel)
+    left = digests(tmp_path / ".s.building")
     asked = {"key": "other" if change == "key" else ""}
     rules = Rules(16, frames=5) if change == "rules" else RULES
-    build(tmp_path / "s", items(7 if change == "items" else 6), ["a", "b"], rules, workers=1,
-          progress=lambda now: seen.append(now.done), **asked)
-    assert seen[0] == 0
+    with pytest.raises(DataError, match=r"\.s\.building holds an unfinished import of something else "
+                                        r"\(videos of x\)\. Repeat that import to finish it, or delete that folder"):
+        build(tmp_path / "s", items(7 if change == "items" else 6), ["a", "b"], rules, workers=1, **asked)
+    assert digests(tmp_path / ".s.building") == left
+    seen: list[int] = []
+    build(tmp_path / "s", items(6), ["a", "b"], RULES, workers=1, progress=lambda now: seen.append(now.done))
+    assert seen[0] == 3
+
+
+def test_an_error_of_whoever_is_told_is_not_the_disks(tmp_path: Path) -> None:
+    def broken(now: Told) -> None:
+        raise OSError(28, "No space left on device", "status.json")
+
+    with pytest.raises(OSError, match="status.json"):
+        build(tmp_path / "s", items(2), ["a", "b"], RULES, workers=1, progress=broken)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -278,6 +290,39 @@ def test_factors_and_labels_of_drawn_clips_come_with_the_store(tmp_path: Path) -
 def test_no_more_clips_than_wanted(tmp_path: Path, workers: int) -> None:
     store = build(tmp_path / "s", items(), ["a", "b"], Rules(16, frames=4, clips=4), workers=workers)
     assert len(store) == 4 and not list((tmp_path / "s").glob("part-*"))
+
+
+def several(count: int) -> Iterator[Piece | Drop]:
+    """Clips, and before each of them a part that is dull."""
+    for number in range(count):
+        yield Drop(10 * number + 5, 10 * number + 10, "is dull")
+        yield Piece(noise(4, 16, seed=number), 10 * number + 10, 10 * number + 14, 25.0)
+    yield Drop(10 * count + 5, 10 * count + 10, "is dull")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_item_gives_its_share_and_those_with_more_the_rest(tmp_path: Path, workers: int) -> None:
+    counts = {"a": 1, "b": 9, "c": 4, "d": 9}
+    few = [Item(name, partial(several, count)) for name, count in counts.items()] + items(6)[4:5]  # which breaks off
+    seen: list[Told] = []
+    rules = Rules(16, frames=4, clips=16)
+    store = build(tmp_path / "s", few, ["all"], rules, share=4, workers=workers, progress=seen.append)
+    taken = [f"{name}{start // 10 - 1}" for name, start in zip(store.sources, store.starts.tolist(), strict=True)]
+    # Of those that have more than their share, b is asked first for the 3 that are still wanted.
+    assert taken == ["a0", *[f"{name}{n}" for name in "bcd" for n in range(4)], "b4", "b5", "b6"]
+    told = [(entry["file"], entry["start"] // 10) for entry in store.skipped if entry["file"] in counts]
+    assert len(told) == len(set(told)) and {("a", 1), ("c", 4), ("d", 4), ("b", 5)} <= set(told)
+    assert (seen[-1].done, seen[-1].total) == (6, 6)
+
+    def cancel(now: Told, at: int) -> None:
+        if now.done == at:
+            raise KeyboardInterrupt
+
+    for at in (1, 3, 5) if workers == 1 else ():  # the last of them in the second round
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path / "t", few, ["all"], rules, share=4, workers=1, progress=partial(cancel, at=at))
+    build(tmp_path / "t", few, ["all"], rules, share=4, workers=1)
+    assert digests(tmp_path / "t") == digests(tmp_path / "s")
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pvswgan.data import ClipStore, DataError
+from pvswgan.data import ClipStore, DataError, commands
 from pvswgan.data.build import Told
 from pvswgan.data.commands import app
 from pvswgan.data.jobs import Cancelled, Job
@@ -69,6 +69,47 @@ def test_a_store_is_not_built_over(tmp_path: Path) -> None:
     run(*words)
     with pytest.raises(DataError, match=r"s holds a store already; choose another folder, or remove it$"):
         run(*words)
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["import", ""], "no data path is given"),
+    (["faces", ""], "the path of a trailer is empty"),
+    (["import", "x", "--out", "."], "is the folder that this runs in"),
+    (["import", "x", "--frames", "257"], "frames is 257; allowed: 1 to 256"),
+])
+def test_what_cannot_be_is_refused_before_anything_is_looked_at(
+    data: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(data)
+    with pytest.raises(DataError, match=sentence):
+        run(*words)
+    assert not list(data.iterdir())
+
+
+def test_names_of_any_bytes_are_shown_in_one_line(data: Path) -> None:
+    write_strip(data / "good.png", noise(8, 32))
+    for name in (b"caf\xe9.png", b"two\nlines.png", b"\x1b[2Jred.png"):
+        (data / os.fsdecode(name)).write_bytes(b"no picture")
+    said = run("import", data, "--source", "strips", "--resolution", 16)
+    for name in ("caf\\udce9.png cannot", "two\\nlines.png cannot", "\\x1b[2Jred.png cannot"):
+        assert name in said
+
+
+def test_fewer_clips_than_asked_for_are_told(data: Path) -> None:
+    write_strip(data / "good.png", noise(8, 32))
+    assert "5 clips were asked for; 1 were found" in run("import", data, "--resolution", 16, "--clips", 5)
+
+
+def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        write_strip(data / f"{name}.png", noise(8, 32))
+    words = ["import", str(data), "--resolution", "16", "--workers", "1"]
+    monkeypatch.setattr(commands, "LINE_S", 0)
+    result = CliRunner().invoke(app, words)
+    assert re.search(r"^importing: 2 of 3 \(c\.png\), 2 clips, 0 skipped.*, [0-9.]+ clips/s$", result.stderr, re.M)
+    assert "importing" not in result.stdout
 
 
 def test_many_skips_are_named_by_a_command_that_works(data: Path, cache: Path) -> None:
@@ -167,6 +208,17 @@ def test_a_job_is_cancelled_by_a_file_and_goes_on_later(tmp_path: Path, cache: P
     Job(tmp_path / "job")
     assert not (tmp_path / "job/cancel").exists()
     assert [file.name for file in (tmp_path / "job").iterdir()] == ["status.json"]
+
+
+def test_a_status_that_cannot_be_written_is_named_and_hides_nothing(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="the import's status cannot be kept in .*file/job: Not a directory"):
+        run("import", data, "--job", tmp_path / "file/job")
+    job = Job(tmp_path / "job")
+    (tmp_path / "job/status.json").unlink()
+    (tmp_path / "job").rmdir()
+    with pytest.raises(DataError, match="the import's status cannot be kept in .*job: No such file"):
+        job.end("done")
 
 
 # ---- from a shell ---------------------------------------------------------------------------------------------

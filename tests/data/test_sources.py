@@ -10,7 +10,7 @@ import pytest
 
 from pvswgan.data import DataError, open_store, toyfaces
 from pvswgan.data.build import Told
-from pvswgan.data.sources import cache_folder
+from pvswgan.data.sources import Wish, cache_folder, recipe
 from tests.data.files import SHARED, needs, noise, pixels, write_strip
 
 
@@ -38,6 +38,9 @@ def test_impossible_numbers_are_refused(data: Path) -> None:
         asked = {"resolution": 8, "frames": 4} | wrong
         with pytest.raises(DataError, match=f"{next(iter(wrong))} is {next(iter(wrong.values()))}; allowed"):
             open_store("auto", data, **asked)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="frames is 257; allowed: 1 to 256"):
+        Wish("videos", data, 8, frames=257)
+    assert Wish("shapes", None, 8, frames=257)
 
 
 def test_one_file_and_a_built_store_are_paths_too(data: Path) -> None:
@@ -73,7 +76,8 @@ def test_a_changed_file_makes_another_store(data: Path) -> None:
     os.utime(file, ns=(1, 1))
     second = open_store("auto", data, 8, frames=4)
     assert second.folder != first.folder
-    names = sorted(entry.name for entry in first.folder.iterdir())
+    names = {entry.name for entry in first.folder.iterdir()} - {"journal.jsonl"}
+    assert "meta.json" in names
     assert all((first.folder / name).read_bytes() == (second.folder / name).read_bytes() for name in names)
 
 
@@ -119,6 +123,51 @@ def test_fewer_clips_come_from_all_classes(data: Path) -> None:
 def test_fewer_clips_stop_inside_a_long_file(data: Path) -> None:
     write_strip(data / "0.png", noise(600, 4))
     assert open_store("auto", data, 4, frames=4, clips=2).lengths.tolist() == [256, 256]
+
+
+def test_fewer_clips_than_there_are_come_from_every_file(data: Path) -> None:
+    for name in ("a", "b"):
+        write_strip(data / name / "0.png", noise(600, 4))
+    assert open_store("auto", data, 4, frames=4, clips=4).sources == ["a/0.png"] * 2 + ["b/0.png"] * 2
+    store = open_store("auto", data, 4, frames=4, clips=7)
+    assert len(store) == 6 and store.sources == ["a/0.png"] * 3 + ["b/0.png"] * 3
+
+
+def test_a_broken_file_gives_way_to_another(data: Path) -> None:
+    for name in ("a/0.png", "a/1.png", "b/0.png", "b/1.png"):
+        write_strip(data / name, noise(4, 8))
+    (data / "a/0.png").write_bytes(b"no picture")
+    store = open_store("strips", data, 8, frames=4, clips=2)
+    assert store.sources == ["b/0.png", "a/1.png"] and [entry["file"] for entry in store.skipped] == ["a/0.png"]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_fewer_clips_of_an_array_are_spread_over_it(data: Path, name: str) -> None:
+    """The clips of a class lie together."""
+    clips = np.arange(40, dtype=np.uint8)[:, None, None, None, None] * np.ones((1, 4, 4, 4, 3), np.uint8)
+    if name == "a.npy":
+        np.save(data / name, clips)
+    else:
+        np.savez(data / name, clips=clips, labels=np.arange(40) // 10)
+    for count, wanted in ((4, [0, 10, 20, 30]), (3, [0, 13, 26]), (40, list(range(40))), (99, list(range(40)))):
+        store = open_store("array", data, 4, frames=4, clips=count)
+        assert [int(pixels(store, clip, 4).mean().round()) for clip in range(len(store))] == wanted
+        assert store.labels.tolist() == ([value // 10 for value in wanted] if name == "a.npz" else [0] * len(wanted))
+
+
+def test_long_clips_of_an_array_count_as_they_are_cut(data: Path) -> None:
+    for name, count in (("a.npz", 6), ("b.npz", 1)):
+        np.savez(data / name, clips=np.zeros((count, 300, 4, 4, 3), np.uint8))
+    store = open_store("array", data, 4, frames=4, clips=7)
+    assert len(store) == 7 and store.sources.count("b.npz") == 1
+
+
+def test_a_recipe_says_what_it_makes(data: Path) -> None:
+    for name in "ab":
+        write_strip(data / f"{name}.png", noise(4, 8))
+    assert recipe(Wish("auto", data, 8)).about == f"strips: {data}, 8 pixels"
+    drawn = recipe(Wish("shapes", None, 32, 4, 2, seed=3))
+    assert drawn.about == "shapes: 2 clips of 4 frames, seed 3, 32 pixels"
 
 
 # --- drawn faces (the drawing itself has its own tests)

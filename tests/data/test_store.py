@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvswgan.data import ClipStore, DataError, StoreWriter, format
-from pvswgan.data import writer as writer_module
 from pvswgan.data.format import dump_meta, pyramid, pyramid_sizes
+from pvswgan.data.growing import Journal
 from pvswgan.data.store import TIMES
 from tests.data.files import noise
 
@@ -320,7 +321,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     def full(file: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writer_module, "_sync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DataError, match="the disk is full: the store .* after 3 clips .*PVSWGAN_CACHE"):
         build(tmp_path / "s", clips)
     assert not list(tmp_path.iterdir())
@@ -338,6 +339,30 @@ def test_a_refused_write_is_a_sentence_and_leaves_nothing(tmp_path: Path, clips:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, old)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_promises_to_go_on_only_where_something_is_kept(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    goes_on = "run the same again (it goes on from there)"
+    with StoreWriter(tmp_path / "s", 16, key="k") as writer:
+        assert goes_on not in str(writer.disk_error(full))
+        writer.add(clips[0], "a")
+        assert goes_on not in str(writer.disk_error(full))  # of a file that is half done nothing is kept
+        writer.item_done()
+    with StoreWriter(tmp_path / "s", 16, key="k") as writer:
+        assert writer.items == 1 and goes_on in str(writer.disk_error(full))
+
+
+def test_what_a_full_disk_cut_off_the_journal_is_written_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.begin([{"version": 2, "key": "k"}, {"about": "x"}])
+    (tmp_path / "journal.jsonl").open("a").write('{"clips": [')
+    journal.append([{"clips": []}])
+    (tmp_path / "journal.jsonl").open("a").write('{"cli')
+    again = Journal(tmp_path)
+    assert again.read() == [{"version": 2, "key": "k"}, {"about": "x"}, {"clips": []}]
+    again.append([{"closed": {}}])
+    assert len(again.read()) == 4 and again.head() == {"version": 2, "key": "k", "about": "x"}
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
@@ -384,6 +409,42 @@ def test_a_store_that_came_meanwhile_is_kept(tmp_path: Path, clips: list[np.ndar
         os.rename(build(tmp_path / "other", clips).folder, place)
         assert len(slow.commit()) == len(clips)
     assert list(tmp_path.iterdir()) == [place]
+
+
+def keyed(place: Path, key: str, waiting: Callable[[], None] | None = None) -> StoreWriter:
+    return StoreWriter(place, 16, key=key, about=f"videos of {key}", waiting=waiting)
+
+
+def test_another_store_that_came_meanwhile_is_not_taken_for_ones_own(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    place = tmp_path / "s"
+    with keyed(place, "one") as writer:
+        writer.add(clips[0], "a")
+        writer.commit()
+    with keyed(place, "one") as same:
+        assert same.existing() is not None
+    with keyed(place, "two") as late, pytest.raises(DataError, match="s now holds another store, made of something"):
+        late.existing()
+    os.rename(place, tmp_path / "aside")
+    with keyed(place, "two") as slow:
+        slow.add(clips[1], "b")
+        slow.item_done()
+        os.rename(tmp_path / "aside", place)
+        with pytest.raises(DataError, match="s now holds another store"):
+            slow.commit()
+    assert ClipStore.open(place).sources == ["a"]
+    os.rename(place, tmp_path / "aside")
+    with keyed(place, "two") as again:
+        assert again.items == 1 and again.commit().sources == ["b"]  # no work was lost
+    assert "videos" not in (place / "journal.jsonl").read_text()  # a store does not tell where it was made
+
+
+def test_nobody_waits_for_another_store(tmp_path: Path) -> None:
+    with (
+        keyed(tmp_path / "s", "one"),
+        pytest.raises(DataError, match=r"another process is making another store in .*s \(videos of one\)"),
+        keyed(tmp_path / "s", "two", waiting=lambda: pytest.fail("waits")),
+    ):
+        pass
 
 
 @pytest.mark.slow
@@ -457,6 +518,26 @@ def test_a_damaged_store_is_replaced(tmp_path: Path, clips: list[np.ndarray]) ->
     (place / "meta.json").unlink()
     assert len(build(place, clips[:1])) == 1
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_no_store_can_replace_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for place, words in (("/", "/ is a mount point"), (tmp_path / "file", "is a file; a clip store is a folder"),
+                         (tmp_path / "loop", "is a link that leads nowhere"), ("..", "is no clip store"),
+                         (".", "here is the folder that this runs in and will not be replaced; name a folder in it")):
+        with pytest.raises(DataError, match=words), StoreWriter(place, 16):
+            pytest.fail("begins")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "here", "loop"]
+
+
+def test_a_link_to_a_folder_leads_to_the_store(tmp_path: Path, clips: list[np.ndarray]) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "s")
+    assert build(tmp_path / "link", clips).folder == tmp_path / "disk" / "s"
+    assert (tmp_path / "link").is_symlink() and len(ClipStore.open(tmp_path / "link")) == 3
 
 
 def test_somebodys_folder_is_never_replaced(tmp_path: Path, clips: list[np.ndarray]) -> None:
