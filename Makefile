@@ -2,14 +2,18 @@
 # make test   set up and run all tests                                 (ARGS="-k growth" and so on)
 # make quick  the tests that need neither a browser nor a minute
 # make lint   linter and type checker
+# make gpu    on a borrowed GPU machine: GPU tests, benchmark, and training of the shipped models, MINUTES=8 in all, into
+#             OUT=./out; FROM=./out goes on, STORE=path trains on other clips, DRY=1 rehearses on a CPU, ARGS="--help" says
+#             the rest. Sets nothing up: it takes the Python that has PyTorch (or PYTHON=...)
 
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+SITE := $(PYTHONPATH)
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: app test quick lint clean
+.PHONY: app test quick lint gpu clean
 app: $(VENV)/app
 	$(RUN) app.py $(ARGS)
 
@@ -22,6 +26,17 @@ quick: $(VENV)/dev
 lint: $(VENV)/dev
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+MINUTES ?= 8
+OUT ?= ./out
+WITH_TORCH = $(if $(filter command environment,$(origin PYTHON)),$(PYTHON),$(shell \
+	for p in $(RUN) python3 python python3.12 python3.11; do \
+	$$p -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("torch"))' 2>/dev/null && echo $$p && break; done))
+gpu: export PYTHONPATH := $(CURDIR)$(if $(SITE),:$(SITE))
+gpu:
+	@test -n "$(WITH_TORCH)" || { echo "No Python with PyTorch is on the PATH (name one: make gpu PYTHON=...)"; exit 1; }
+	$(WITH_TORCH) -m train.gpu --minutes $(MINUTES) --out "$(OUT)" $(if $(FROM),--from "$(FROM)") \
+		$(if $(STORE),--store "$(STORE)") $(if $(DRY),--dry) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import prod
 
 import torch
 
@@ -13,25 +14,37 @@ from train.config import Config
 
 FORMATS = ("bfloat16", "float32")
 TRIALS = 8
+SMALL, LARGE = 1 << 14, 1 << 19    # elements of the activations that are timed; more says nothing new
 CLEARLY = 1.3     # without bfloat16 units it is several times slower, with them faster; between lies only noise
+HOPELESS = 2.0    # times slower: emulated, and going on would take minutes
 
 
 def choose_precision(config: Config, device: torch.device) -> str:
     """'bfloat16' or 'float32'. On a GPU bfloat16 where it has it; on a CPU unless it is clearly slower at the plan's
-    last size."""
+    last size, or the last that is not too large to time."""
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    frames, resolution = config.plan().sizes[-1]
-    width = channels(resolution, config.network.fmap_base, config.network.fmap_max)
-    x = to_layout(torch.randn(4, width, frames, resolution, resolution))
-    w = torch.randn(width, width, 3, 3, 3)
+    if _slowdown(config, SMALL) > HOPELESS:
+        return "float32"
+    return "float32" if _slowdown(config, LARGE) > CLEARLY else "bfloat16"
+
+
+def _slowdown(config: Config, elements: int) -> float:
+    """How many times longer bfloat16 takes, at the plan's last size of at most so many elements."""
+    net, shapes = config.network, []
+    for frames, resolution in config.plan().sizes:
+        shapes.append((4, channels(resolution, net.fmap_base, net.fmap_max), frames, resolution, resolution))
+    shape = next((s for s in reversed(shapes) if prod(s) <= elements), shapes[0])
+    x, w = to_layout(torch.randn(shape)), torch.randn(shape[1], shape[1], 3, 3, 3)
     best = dict.fromkeys(FORMATS, float("inf"))
     for trial in range(TRIALS):                   # in turn, and the least of each: other work comes and goes
         for name in FORMATS:
             seconds = _time(x.to(getattr(torch, name)), w.to(getattr(torch, name)))
-            if trial:
+            if trial:                             # the first one also loads the kernels
                 best[name] = min(best[name], seconds)
-    return "float32" if best["bfloat16"] > CLEARLY * best["float32"] else "bfloat16"
+        if trial and best["bfloat16"] > HOPELESS * best["float32"]:
+            break
+    return best["bfloat16"] / best["float32"]
 
 
 def _time(x: torch.Tensor, w: torch.Tensor) -> float:

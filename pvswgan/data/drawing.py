@@ -17,9 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+try:
+    import cv2
+except ImportError:  # a borrowed GPU machine may have none: numpy then writes the same bytes
+    cv2 = None  # type: ignore[assignment]
 
 Array = npt.NDArray[Any]  # float32 throughout
 Value = Array | float
@@ -91,8 +95,10 @@ class Canvas:
         pixels.clip(0, 255, out=pixels)
         pixels += np.float32(0.5)  # the fraction is dropped below
         np.copyto(planes, pixels, casting="unsafe")
-        # numpy takes four times as long to interleave
-        cv2.merge([plane.reshape(-1, plane.shape[-1]) for plane in planes], out.reshape(-1, *out.shape[2:]))
+        if cv2 is None:
+            np.stack(tuple(planes), axis=-1, out=out)
+        else:  # numpy takes four times as long to interleave
+            cv2.merge([plane.reshape(-1, plane.shape[-1]) for plane in planes], out.reshape(-1, *out.shape[2:]))
 
 
 def _numbers(value: Value) -> list[float]:

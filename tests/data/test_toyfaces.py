@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pvswgan.data import toyfaces
+from pvswgan.data import drawing, toyfaces
 from pvswgan.data.toyfaces import CHANCES, RANGES, Factors, draw, factors, motion, render
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,12 @@ def test_same_bytes_in_another_process_and_order() -> None:
     assert json.loads(there)[::-1] == here
     assert [digest(*pair) for pair in pairs] == here
     assert len(set(here)) == len(pairs)  # another seed or index is another clip
+
+
+def test_same_bytes_without_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = draw(3, resolution=32, frames=5)
+    monkeypatch.setattr(drawing, "cv2", None)
+    assert draw(3, resolution=32, frames=5).tobytes() == here.tobytes()
 
 
 @pytest.mark.parametrize("resolution, clips", [(32, 60), (64, 30), (256, 2)])

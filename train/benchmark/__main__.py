@@ -5,6 +5,7 @@ With a command (reads, codec, import, draw): other tables of what this machine d
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -57,16 +58,30 @@ def steps(context: typer.Context,
     if settings.precision == "auto":
         settings = settings.model_copy(update={"precision": choose_precision(settings, where)})
     rates = measure_rates(where, getattr(torch, settings.precision))
-    rows = steps_table(settings, where, chosen, seconds, rates, say=lambda text: console.print(text, style="dim"))
+    rows: list[report.Row] = []
     result = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "command": _command(), "config": str(config),
               "precision": settings.precision, "tf32": tf32 and where.type == "cuda",
               "matrix_tflops": rates.flops / 1e12, "bandwidth_gbs": rates.bandwidth / 1e9, "rows": rows}
+    for stage in chosen:                                     # written as it goes: on a lent machine time may run out
+        rows += steps_table(settings, where, [stage], seconds, rates, lambda text: console.print(text, style="dim"))
+        if out:
+            report.write(out, name, result)
     table = Table(*report.COLUMNS, caption=report.caption(result))
     for row in rows:
         table.add_row(*report.cells(row))
     console.print(table)
     if out:
         console.print("written: " + ", ".join(map(str, report.write(out, name, result))), soft_wrap=True)
+
+
+@app.command()
+def show(result: Annotated[Path, typer.Argument(help="NAME.json of training steps")],
+         out: Annotated[Path, typer.Option(help="folder for NAME.json, NAME.md and NAME.svg")] = Path("docs")) -> None:
+    """Table and picture of an earlier measurement: `make gpu` brings back its JSON alone."""
+    from train.benchmark import report
+
+    written = report.write(out, result.stem, json.loads(result.read_text(encoding="utf-8")))
+    console.print("written: " + ", ".join(map(str, written)), soft_wrap=True)
 
 
 @app.command()

@@ -42,8 +42,8 @@ def cells(row: Row) -> list[str]:
 def caption(result: dict[str, Any]) -> str:
     """Machine, date, precision and measured rates, in one paragraph."""
     return (f"{result['machine']}, {result['date']}. Engine in {result['precision']}; reference in float32, TF32 "
-            f"{'on' if result['tf32'] else 'off'}. Best matrix rate "
-            f"{result['matrix_tflops']:.3g} TFLOP/s, memory {result['bandwidth_gbs']:.3g} GB/s, measured in the same run.")
+            f"{'on' if result['tf32'] else 'off'}. Best matrix rate {result['matrix_tflops']:.3g} TFLOP/s, "
+            f"memory {result['bandwidth_gbs']:.3g} GB/s, measured in the same run.")
 
 
 def markdown(name: str, result: dict[str, Any]) -> str:

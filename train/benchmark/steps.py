@@ -105,9 +105,9 @@ def _memory_mb(work: Callable[[], object], device: torch.device) -> float:
     except OSError:
         work()
         return float("nan")
-    before = _status_kb("VmRSS")
+    held = _status_kb("VmRSS")
     work()
-    return (_status_kb("VmHWM") - before) / 1e3
+    return (_status_kb("VmHWM") - held) / 1e3
 
 
 def _status_kb(name: str) -> float:

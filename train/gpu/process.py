@@ -1,0 +1,55 @@
+"""Commands as processes that end with this one and cannot outlast their time."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL_S = 0.25
+PR_SET_PDEATHSIG = 1
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)      # Linux; looked up here, not between fork and exec
+
+
+def start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """`python WORDS` in the repository's folder, what it prints in `log`."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
+    with open(log, "wb") as file:
+        return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                stdout=file, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A visit that is killed must not leave a training behind, at work on a machine that is no longer ours."""
+    if _prctl is not None:
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def watch(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[], None]) -> bool:
+    """Call `meanwhile` again and again until the process ends, or time.monotonic() is `until`. Whether it ended."""
+    while process.poll() is None:
+        if time.monotonic() >= until:
+            return False
+        meanwhile()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
+    return True
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+def tail(log: Path, lines: int) -> str:
+    """The last lines of what a process printed."""
+    with contextlib.suppress(OSError):
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()[-lines:])
+    return ""
