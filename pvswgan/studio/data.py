@@ -1,8 +1,9 @@
 """The Data page: clips in, with progress and cancel; and what is in each store, to be looked at.
 
-Imports are processes of their own (data_jobs.py) that the form starts (data_form.py); stores are read where they lie in
-the cache (data_stores.py), with what the face builder left in them (data_faces.py). In the browser: views/data.js with
-data_import.js and data_jobs.js, data_wall.js, data_clip.js, data_charts.js and data_about.js.
+Imports are processes of their own (data_jobs.py) that the form starts (data_form.py); stores are read where they lie
+(data_stores.py), clip by clip (data_clips.py), with what the face builder left in them (data_faces.py), and go into a
+trash first (data_trash.py). In the browser: views/data.js with data_import.js and data_jobs.js, data_trash.js,
+data_wall.js, data_clip.js, data_charts.js and data_about.js.
 """
 
 from __future__ import annotations
@@ -20,22 +21,34 @@ from pvswgan.data.format import DataError
 from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import TIMES
 from pvswgan.growth import ORDERS, PlanError
-from pvswgan.studio import data_form, data_jobs, data_stores
+from pvswgan.studio import data_clips, data_form, data_jobs, data_stores, data_trash
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
 SCRIPTS = ("data_parts.js", "data_about.js", "data_charts.js", "data_wall.js", "data_clip.js", "data_jobs.js",
-           "data_import.js")
+           "data_import.js", "data_trash.js")
 
 Whole = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
 
 class Asked(BaseModel):
-    """One import, by its id."""
+    """One import, store or thing in the trash, by its id."""
 
     id: str
+
+
+class Thrown(BaseModel):
+    """Things in the trash, by their ids: those that the person was asked about."""
+
+    ids: list[str]
+
+
+class Typed(BaseModel):
+    """The path of a store, as it was typed."""
+
+    path: str
 
 
 class Sentences(APIRoute):
@@ -65,25 +78,15 @@ def build(studio: Studio) -> None:
 
 
 def routes(app: FastAPI, studio: Studio, guard: Callable[..., None]) -> None:
-    """/api/data: imports and stores."""
-    app.include_router(import_router(studio, guard))
-    app.include_router(store_router(guard))
+    """/api/data: imports, the list of stores, and what one holds."""
+    for router in (import_router(studio, guard), list_router(studio, guard), store_router(guard)):
+        app.include_router(router)
 
 
 def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
-    """The list of stores and imports, the form's check, and what starts and steers an import."""
+    """The form's check, and what starts and steers an import."""
     api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)], route_class=Sentences)
     writes = [Depends(studio.guard_write)]
-
-    @api.get("/list")
-    def listed() -> dict[str, Any]:
-        return {
-            "folder": str(cache_folder()),
-            "read_only": studio.settings.read_only,
-            "stores": data_stores.listed(),
-            "jobs": data_stores.plain(data_jobs.listed()),
-            "unfinished": data_stores.unfinished(),
-        }
 
     @api.get("/options")
     def options() -> dict[str, Any]:
@@ -119,13 +122,56 @@ def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     return api
 
 
+def list_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
+    """The list of stores, imports and trash; what comes into the list and goes from it."""
+    api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)], route_class=Sentences)
+    writes = [Depends(studio.guard_write)]
+
+    @api.get("/list")
+    def listed() -> dict[str, Any]:
+        return {
+            "folder": str(cache_folder()),
+            "read_only": studio.settings.read_only,
+            "stores": data_stores.listed(),
+            "jobs": data_stores.plain(data_jobs.listed()),
+            "unfinished": data_stores.unfinished(),
+            "trash": data_trash.listed(),
+        }
+
+    @api.post("/open", dependencies=writes)
+    def add(typed: Typed) -> dict[str, str]:
+        return {"id": _asked(data_stores.add, _asked(data_form.store_path, typed.path))}
+
+    @api.post("/close", dependencies=writes)
+    def close(asked: Asked) -> None:
+        _asked(data_stores.close, asked.id)
+
+    @api.post("/discard", dependencies=writes)
+    def discard(asked: Asked) -> dict[str, str]:
+        return {"id": _asked(data_trash.discard_store, asked.id, studio.settings.runs)}
+
+    @api.post("/discard-unfinished", dependencies=writes)
+    def discard_build(asked: Asked) -> dict[str, str]:
+        return {"id": _asked(data_trash.discard_build, asked.id)}
+
+    @api.post("/restore", dependencies=writes)
+    def restore(asked: Asked) -> dict[str, str]:
+        return {"id": _asked(data_trash.restore, asked.id)}
+
+    @api.post("/empty-trash", dependencies=writes)
+    def empty(thrown: Thrown) -> dict[str, int]:
+        return {"bytes": _asked(data_trash.empty, thrown.ids)}
+
+    return api
+
+
 def store_router(guard: Callable[..., None]) -> APIRouter:
     """What one store holds: numbers, pages of clips, sheets of them, a clip's pyramid."""
     api = APIRouter(prefix="/api/data", dependencies=[Depends(guard)], route_class=Sentences)
 
     @api.get("/store")
     def about(id: str) -> dict[str, Any]:
-        return _asked(data_stores.about, id)
+        return _asked(data_stores.about, id) | {"walls": _asked(data_clips.walls, id)}
 
     @api.get("/sheet")
     def sheet(id: str) -> Response:
@@ -133,32 +179,32 @@ def store_router(guard: Callable[..., None]) -> APIRouter:
 
     @api.get("/clips")
     def clips(id: str, label: Whole | None = None, split: str | None = None, page: Whole = 0,
-              seed: Whole | None = None) -> dict[str, Any]:
-        return _asked(data_stores.choose, id, label, split, page, seed)
+              seed: Whole | None = None, size: Whole | None = None) -> dict[str, Any]:
+        return _asked(data_clips.choose, id, label, split, page, seed, size)
 
     @api.get("/wall")
-    def wall(id: str, clips: str) -> Response:
-        return _picture(_asked(data_stores.wall, id, _numbers(clips)), "image/jpeg")
+    def wall(id: str, clips: str, size: Whole | None = None) -> Response:
+        return _picture(_asked(data_clips.wall, id, _numbers(clips), size), "image/jpeg")
 
     @api.get("/clip")
     def clip(id: str, clip: Whole) -> dict[str, Any]:
-        return _asked(data_stores.facts, id, clip)
+        return _asked(data_clips.facts, id, clip)
 
     @api.get("/pyramid")
     def pyramid(id: str, clip: Whole, order: str = "paper", frames: Whole = 32, start: Whole = 0) -> dict[str, Any]:
-        return _asked(data_stores.pyramid, id, clip, order, frames, start)
+        return _asked(data_clips.pyramid, id, clip, order, frames, start)
 
     @api.get("/stage")
     def stage(id: str, clip: Whole, stage: Whole, order: str = "paper", time: str = "average", frames: Whole = 32,
               start: Whole = 0) -> Response:
-        return _picture(*_asked(data_stores.stage, id, clip, order, time, frames, start, stage))
+        return _picture(*_asked(data_clips.stage, id, clip, order, time, frames, start, stage))
 
     return api
 
 
 def _numbers(text: str) -> list[int]:
     """ "3,1,4" -> [3, 1, 4]."""
-    parts, most = text.split(","), data_stores.PAGE
+    parts, most = text.split(","), data_clips.PAGE
     if len(parts) > most or not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
         raise HTTPException(422, f"clips is {text[:60]!r}; wanted: up to {most} numbers with commas between.")
     return [int(part) for part in parts]
@@ -174,7 +220,7 @@ def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
         return call(*arguments)
     except (data_stores.UnknownStoreError, data_jobs.UnknownJobError) as error:
         raise HTTPException(404, data_stores.plain(str(error))) from error
-    except data_jobs.JobError as error:
+    except (data_jobs.JobError, data_trash.TrashError) as error:
         raise HTTPException(409, data_stores.plain(str(error))) from error
     except (DataError, PlanError, ValueError) as error:
         raise HTTPException(422, data_stores.plain(str(error))) from error

@@ -206,7 +206,28 @@ def _path(text: str, look: bool) -> tuple[str, str]:
             return str(path), f"There is no folder or file {_cut(path)} on this machine."
         return str(path), "" if next(path.iterdir(), None) else f"The folder {path} is empty."
     except (OSError, ValueError, RuntimeError) as error:
-        return text, f"The path {_shown(text)} cannot be read: {getattr(error, 'strerror', None) or error}."
+        return text, _unreadable(text, error)
+
+
+def store_path(text: str) -> Path:
+    """The folder of a store as it was typed. Raises ValueError, with a sentence, where there is none."""
+    text = text.strip()
+    if not text:
+        raise ValueError("Write the path of a store's folder on this machine.")
+    try:
+        path = Path(text).expanduser().absolute()
+        if is_store(path):
+            return path
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(_unreadable(text, error)) from error
+    if not there:
+        raise ValueError(f"There is no folder {_cut(path)} on this machine.")
+    raise ValueError(f"{_cut(path)} is no clip store: it holds no meta.json. Import clips makes a store of videos.")
+
+
+def _unreadable(text: str, error: Exception) -> str:
+    return f"The path {_shown(text)} cannot be read: {getattr(error, 'strerror', None) or error}."
 
 
 def _cut(path: Path) -> str:

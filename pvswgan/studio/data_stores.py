@@ -1,7 +1,7 @@
-"""What the Data page shows of clip stores: the list, what is in one, its clips, sheets of them, a clip's pyramid.
+"""Which clip stores the Data page shows, and what is in one: the list, numbers, what was skipped.
 
-A page names a store by the name of its folder in the cache, and that name is looked up in the list: no path comes
-from outside.
+A page names a store of the cache by the name of its folder, and one that lies elsewhere by its path; both are looked up
+in the list. Into the list a path comes by `add` alone, which takes nothing but a store.
 """
 
 from __future__ import annotations
@@ -17,21 +17,16 @@ from pvswgan.data.format import DataError
 from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import ClipStore
 from pvswgan.data.verify import summary
-from pvswgan.growth import GrowthPlan, make_plan
 from pvswgan.studio import data_faces
 from pvswgan.studio.models import Recent
-from pvswgan.video import encode_jpeg, png_bytes, sprite_sheet, to_uint8
 
-PAGE = 24  # clips of a wall
-WALL_FRAMES, WALL_PIXELS = 32, 64
-FRAMES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a last stage
-WIDEST = 16384  # pixels of a sheet: wider pictures are not decoded by every browser
 BARS = 40  # of a histogram of lengths, at most
 SKIPPED, GROUPS = 300, 40  # files that are named, and kinds of reasons that are told apart, at most
-_LOSSLESS = 32  # pixels up to which a stage is sent as PNG: JPEG would smear 4 x 4 pixels into each other
+BUILDING = ".building"  # ends the name of a folder in which a store grows (data/growing.py)
 
 _stores = Recent(6)
 _lines = Recent(256)  # of the list
+_added: dict[str, Path] = {}  # stores elsewhere that were opened by their paths, until the studio ends
 
 
 class UnknownStoreError(KeyError):
@@ -53,8 +48,8 @@ def plain(value: Any) -> Any:
 # ---- the list -------------------------------------------------------------------------------------------------
 
 
-def folders() -> list[Path]:
-    """Folders of the stores in the cache, newest first."""
+def folders() -> dict[str, Path]:
+    """{id: folder}: the stores of the cache, newest first, then those elsewhere that were added and are still there."""
     found = []
     try:
         for folder in cache_folder().iterdir():
@@ -62,15 +57,45 @@ def folders() -> list[Path]:
                 found.append((-(folder / "meta.json").stat().st_mtime_ns, folder.name, folder))
     except OSError:
         pass  # no cache yet, or a store that is being removed
-    return [folder for *_, folder in sorted(found)]
+    listed: dict[str, Path] = {}
+    for *_, folder in sorted(found):
+        listed.setdefault(plain(folder.name), folder)
+    return listed | {name: folder for name, folder in _added.items() if _is_there(folder)}
 
 
 def find(name: str) -> Path:
-    """The folder of that name in the list. Raises UnknownStoreError."""
-    for folder in folders():
-        if plain(folder.name) == name:
-            return folder
-    raise UnknownStoreError(f"There is no store {name!r} in {cache_folder()}.")
+    """The folder of that id in the list. Raises UnknownStoreError."""
+    folder = folders().get(name)
+    if folder is None:
+        raise UnknownStoreError(f"There is no store {name!r} in {cache_folder()}.")
+    return folder
+
+
+def add(folder: Path) -> str:
+    """Put a store that lies anywhere on this machine into the list, to be looked at; returns its id.
+
+    Raises DataError where it is none, or a damaged one.
+    """
+    try:
+        store = ClipStore.open(folder.resolve())
+    except DataError as error:
+        raise DataError(f"This store cannot be opened: {error}.") from error
+    for name, known in folders().items():
+        if known.resolve() == store.folder:
+            return name
+    _added[plain(str(store.folder))] = store.folder
+    return str(plain(str(store.folder)))
+
+
+def is_added(name: str) -> bool:
+    """Whether that store lies outside the cache: it is looked at, and nothing of it is changed."""
+    return name in _added
+
+
+def close(name: str) -> None:
+    """Take a store that was added off the list; it stays where it is. Raises UnknownStoreError."""
+    if _added.pop(name, None) is None:
+        raise UnknownStoreError(f"There is no store {name!r} that was opened by its path.")
 
 
 def opened(name: str) -> ClipStore:
@@ -87,31 +112,51 @@ def opened(name: str) -> ClipStore:
 def listed() -> list[dict[str, Any]]:
     """A line for each store; "problem" is a sentence where it cannot be opened."""
     lines = []
-    for folder in folders():
+    for name, folder in folders().items():
         try:
-            key = (str(folder), _stamp(folder))
+            key = (name, str(folder), _stamp(folder))
         except OSError:
             continue  # removed meanwhile
         line = _lines.get(key)
         if line is None:
-            line = _line(folder)
+            line = _line(name, folder)
             _lines.put(key, line)
         lines.append(line)
     return lines
 
 
+def builds() -> dict[str, Path]:
+    """{name of the store that it was to be: folder}: what somebody builds, or once began to."""
+    try:
+        found = [folder for folder in sorted(cache_folder().glob(f".*{BUILDING}")) if folder.is_dir()]
+    except OSError:
+        return {}
+    names = {plain(folder.name.removeprefix(".").removesuffix(BUILDING)): folder for folder in found}
+    stores = folders()
+    return {name: folder for name, folder in names.items() if name not in stores}  # else finished just now
+
+
 def unfinished() -> list[dict[str, Any]]:
     """Stores that somebody builds, or once began to: [{"name", "bytes"}]."""
-    found = []
+    return [{"name": name, "bytes": bytes_held(folder)} for name, folder in builds().items()]
+
+
+def bytes_held(folder: Path) -> int:
+    """Bytes of the files of a store or a build; of a link to one none, as they lie elsewhere."""
+    if folder.is_symlink():
+        return 0
+    total = 0
     try:
-        for folder in sorted(cache_folder().glob(".*.building")):
-            name = folder.name.removeprefix(".").removesuffix(".building")
-            held = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-            if not (cache_folder() / name / "meta.json").is_file():
-                found.append({"name": name, "bytes": held})
+        for file in folder.iterdir():
+            total += file.lstat().st_size if file.is_file() else 0
     except OSError:
-        pass  # one that was finished just now
-    return plain(found)
+        pass  # it goes just now
+    return total
+
+
+def release(folder: Path) -> None:
+    """Let go of a store's files: what this process has mapped takes its room on the disk even when it is deleted."""
+    _stores.put((str(folder), _stamp(folder)), None)
 
 
 def contact_sheet(name: str) -> bytes:
@@ -122,15 +167,22 @@ def contact_sheet(name: str) -> bytes:
     return picture
 
 
+def _is_there(folder: Path) -> bool:
+    try:
+        return (folder / "meta.json").is_file()
+    except OSError:
+        return False
+
+
 def _stamp(folder: Path) -> tuple[int, int]:
     status = (folder / "meta.json").stat()
     return status.st_mtime_ns, status.st_size
 
 
-def _line(folder: Path) -> dict[str, Any]:
-    line: dict[str, Any] = {"id": folder.name, "modified": _stamp(folder)[0] / 1e9, "problem": None}
+def _line(name: str, folder: Path) -> dict[str, Any]:
+    line: dict[str, Any] = {"id": name, "added": is_added(name), "modified": _stamp(folder)[0] / 1e9, "problem": None}
     try:
-        store = opened(plain(folder.name))
+        store = opened(name)
     except (DataError, UnknownStoreError, OSError) as error:
         return plain(line | {"problem": str(error)})
     held = sum(store.bytes_on_disk().values())
@@ -144,7 +196,7 @@ def _line(folder: Path) -> dict[str, Any]:
 def about(name: str) -> dict[str, Any]:
     """All of a store but its pixels: numbers, classes, lengths, splits, bytes, what was skipped and why."""
     store = opened(name)
-    facts = summary(store) | {"id": name, "folder": str(store.folder.resolve())}
+    facts = summary(store) | {"id": name, "added": is_added(name), "folder": str(store.folder.resolve())}
     facts["faces"] = data_faces.report(store.folder)
     counts = np.bincount(store.labels, minlength=len(store.classes)).tolist()
     facts["classes"] = [{"name": kind, "clips": held} for kind, held in zip(store.classes, counts, strict=True)]
@@ -196,129 +248,3 @@ def kind(reason: str) -> str:
 def _title(group: list[dict[str, Any]]) -> str:
     reasons, kinds = {entry["reason"] for entry in group}, {kind(entry["reason"]) for entry in group}
     return next(iter(reasons)) if len(reasons) == 1 else next(iter(kinds)) if len(kinds) == 1 else "for other reasons"
-
-
-# ---- its clips ------------------------------------------------------------------------------------------------
-
-
-def choose(name: str, label: int | None, split: str | None, page: int, seed: int | None) -> dict[str, Any]:
-    """A page of the clips of one class and split: {"total", "pages", "page", "clips": [{"clip", "class", ...}]}.
-
-    "most" clips are on a page; "resolution" and "frames" are those of each in their sheet (see `wall`).
-    seed  of the order; None: as they lie in the store
-    """
-    store = opened(name)
-    wanted = np.ones(len(store), dtype=bool)
-    if label is not None:
-        wanted &= store.labels == label
-    if split is not None:
-        wanted &= np.array(plain(store.splits)) == split
-    found = np.flatnonzero(wanted)
-    if seed is not None:
-        found = np.random.default_rng(seed).permutation(found)
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(max(page, 0), pages - 1)
-    clips = found[page * PAGE : (page + 1) * PAGE].tolist()
-    resolution, frames = _wall_size(store, clips) if clips else (0, 0)
-    lines = [{"clip": clip, "class": store.classes[store.labels[clip]], "length": int(store.lengths[clip])}
-             for clip in clips]
-    return plain({"total": len(found), "pages": pages, "page": page, "most": PAGE, "resolution": resolution,
-                  "frames": frames, "clips": lines})
-
-
-def wall(name: str, clips: list[int]) -> bytes:
-    """These clips as a sprite sheet (JPEG), at most 64 pixels and 32 frames each.
-
-    From longer clips come 32 frames of the middle at their own speed; a shorter one is spread over the time of the
-    longest, so that all begin together.
-    """
-    store = opened(name)
-    check(store, clips)
-    resolution, frames = _wall_size(store, clips)
-    rows = []
-    for clip in clips:
-        length = int(store.lengths[clip])
-        taken = min(length, frames)
-        row = store.pixels([clip], [(length - taken) // 2], taken, 1, resolution)[0]
-        rows.append(row[np.arange(frames) * taken // frames])
-    return encode_jpeg(sprite_sheet(np.stack(rows)), quality=88)
-
-
-def _wall_size(store: ClipStore, clips: list[int]) -> tuple[int, int]:
-    """(pixels, frames) of a sheet of these clips."""
-    resolution = next(size for size in store.resolutions if size <= WALL_PIXELS)
-    return resolution, min(int(store.lengths[clips].max()), WALL_FRAMES)
-
-
-def check(store: ClipStore, clips: list[int]) -> None:
-    """Raise DataError unless these are clips of the store, and not more than a page of them."""
-    if not 1 <= len(clips) <= PAGE:
-        raise DataError(f"{len(clips)} clips are asked for at once; allowed: 1 to {PAGE}")
-    for clip in clips:
-        if not 0 <= clip < len(store):
-            raise DataError(f"There is no clip {clip} in this store; it has clips 0 to {len(store) - 1}.")
-
-
-def facts(name: str, clip: int) -> dict[str, Any]:
-    """Where a clip comes from and what is known of it."""
-    store = opened(name)
-    check(store, [clip])
-    return plain({
-        "clip": clip, "source": store.sources[clip], "start": int(store.starts[clip]), "stop": int(store.stops[clip]),
-        "class": store.classes[store.labels[clip]], "label": int(store.labels[clip]), "split": store.splits[clip],
-        "fps": float(store.clip_fps[clip]), "length": int(store.lengths[clip]), "resolution": store.resolution,
-        "factors": {factor: float(values[clip]) for factor, values in store.factors.items()},
-        "frames_choices": [frames for frames in FRAMES if frames <= min(int(store.lengths[clip]), _most_frames(store))],
-    })
-
-
-def _most_frames(store: ClipStore) -> int:
-    """Frames of the greatest stage that still fit into one row of a sheet which browsers decode."""
-    return max(1, WIDEST // store.resolution)
-
-
-# ---- a clip at every stage of a growth plan ----------------------------------------------------------------------
-
-
-def plan(store: ClipStore, order: str, frames: int) -> GrowthPlan:
-    """The stages up to the store's resolution. Raises PlanError."""
-    most = 256 if order == "paper" else 1024  # where the paper's order ends
-    return make_plan(order=order, resolution=min(store.resolution, most), frames=frames, fade_kimg=1, stable_kimg=1)
-
-
-def pyramid(name: str, clip: int, order: str, frames: int, start: int) -> dict[str, Any]:
-    """The sizes at which the trainer would show this clip: {"frames", "starts", "stages": [{"frames", "resolution"}]}.
-
-    Raises PlanError; DataError for a window that is not in the clip.
-    """
-    store = opened(name)
-    starts = _window(store, clip, frames, start)
-    stages = [{"frames": t, "resolution": r} for t, r in plan(store, order, frames).sizes]
-    return {"frames": frames, "start": start, "starts": starts, "stages": stages}
-
-
-def stage(name: str, clip: int, order: str, time: str, frames: int, start: int, number: int) -> tuple[bytes, str]:
-    """(picture, its media type): one stage of the pyramid as a sprite sheet of one row, as the trainer gets it."""
-    store = opened(name)
-    _window(store, clip, frames, start)
-    sizes = plan(store, order, frames).sizes
-    if not 0 <= number < len(sizes):
-        raise DataError(f"There is no stage {number}; this plan has stages 0 to {len(sizes) - 1}.")
-    size = sizes[number]
-    sheet = sprite_sheet(to_uint8(store.read([clip], [start], frames, 1, size, time)))
-    if size[1] <= _LOSSLESS:
-        return png_bytes(sheet), "image/png"
-    return encode_jpeg(sheet, quality=92), "image/jpeg"
-
-
-def _window(store: ClipStore, clip: int, frames: int, start: int) -> int:
-    """The last frame where a window can begin; raises DataError where this one does not fit."""
-    check(store, [clip])
-    length = int(store.lengths[clip])
-    most = min(length, _most_frames(store))
-    if not 1 <= frames <= most:
-        why = f"as this clip has {length} frames of {store.resolution} pixels"
-        raise DataError(f"Frames is {frames}; allowed: 1 to {most}, {why}.")
-    if not 0 <= start <= length - frames:
-        raise DataError(f"A window of {frames} frames begins at 0 to {length - frames} in this clip, not at {start}.")
-    return length - frames

@@ -93,6 +93,19 @@ def test_where_nothing_can_be_imported_from(tmp_path: Path, cache: Path) -> None
     assert problems(path=str(tmp_path / "videos" / "a.mp4")) == {}, "one file will do"
 
 
+def test_a_store_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stores.make(tmp_path / "my store").folder
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (str(folder), f"  {folder}/ ", "~/my store"):
+        assert data_form.store_path(path) == folder
+    for path, said in (("", "Write the path"), ("/no/such", "There is no folder /no/such"), ("/a\0b", "There is no"),
+                       (str(tmp_path / "videos"), "is no clip store"), (str(folder / "meta.json"), "is no clip store"),
+                       ("~nobody-of-that-name/x", "cannot be read"), ("/a" + "b" * 9999, "cannot be read")):
+        with pytest.raises(ValueError) as refusal:
+            data_form.store_path(path)
+        assert said in str(refusal.value) and len(str(refusal.value)) < 500, path
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
 def test_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "videos").chmod(0)

@@ -11,17 +11,20 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pvswgan.studio import Settings, data_jobs
+from pvswgan.studio import Settings, data_jobs, data_stores
 from pvswgan.studio.server import create_app
 from tests.studio import stores
 from tests.studio.test_server import our_routes
 
-STARTS = [("import", {"source": "shapes"}), ("cancel", {"id": "x"}), ("resume", {"id": "x"}), ("forget", {"id": "x"})]
+STARTS = [("import", {"source": "shapes"}), ("cancel", {"id": "x"}), ("resume", {"id": "x"}), ("forget", {"id": "x"}),
+          ("open", {"path": "/etc"}), ("close", {"id": "one"}), ("discard", {"id": "one"}),
+          ("discard-unfinished", {"id": "one"}), ("restore", {"id": "x"}), ("empty-trash", {"ids": []})]
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(data_stores, "_added", {})
     return tmp_path / "cache"
 
 
@@ -89,6 +92,7 @@ WRONG = [
     ("clips", {"label": "x"}, "label is 'x'"), ("clips", {"page": -1}, "page is '-1'"),
     ("clips", {"seed": 10**30}, "seed"), ("wall", {"clips": "1,x"}, "clips is '1,x'"),
     ("wall", {"clips": ",".join("0" * 25)}, "up to 24"), ("wall", {"clips": "99"}, "no clip 99"),
+    ("wall", {"clips": "0", "size": 64}, "allowed in this store: 16"), ("clips", {"size": "x"}, "size is 'x'"),
     ("wall", {}, "clips: Field required"), ("clip", {"clip": 6}, "clips 0 to 5"),
     ("pyramid", {"clip": 0, "frames": 5}, "allowed: 1 to 4"), ("pyramid", {"clip": 3, "frames": 5}, "5"),
     ("pyramid", {"clip": 0, "frames": 4, "order": "x"}, "x"),
@@ -130,6 +134,49 @@ def test_a_contact_sheet_comes_from_a_store_of_faces_only(client: TestClient, ca
     answer = client.get("/api/data/sheet?id=faces")
     assert answer.content == (folder / "contact-sheet.jpg").read_bytes()
     assert answer.headers["content-type"] == "image/jpeg"
+
+
+# ---- what comes into the list, and goes -------------------------------------------------------------------------
+
+
+def test_a_store_is_deleted_put_back_deleted_and_freed(client: TestClient, cache: Path) -> None:
+    stores.make(cache / "one", (4,))
+    (cache / ".half.building").mkdir()
+    first = client.post("/api/data/discard", json={"id": "one"}).json()["id"]
+    second = client.post("/api/data/discard-unfinished", json={"id": "half"}).json()["id"]
+    listed = client.get("/api/data/list").json()
+    assert listed["stores"] == listed["unfinished"] == []
+    assert {line["id"] for line in listed["trash"]} == {first, second}
+    assert "no store 'one'" in refused(client.post("/api/data/discard", json={"id": "one"}), 404)
+    assert client.post("/api/data/restore", json={"id": first}).json() == {"id": "one"}
+    (cache / "one" / "mine.txt").touch()
+    assert "mine.txt" in refused(client.post("/api/data/discard", json={"id": "one"}), 409)
+    (cache / "one" / "mine.txt").unlink()
+    again = client.post("/api/data/discard", json={"id": "one"}).json()["id"]
+    assert client.post("/api/data/empty-trash", json={"ids": [again]}).json()["bytes"] > 1000
+    assert [line["id"] for line in client.get("/api/data/list").json()["trash"]] == [second]
+    for name in NAMES:
+        for path in ("discard", "discard-unfinished", "restore", "close"):
+            refused(client.post(f"/api/data/{path}", json={"id": name}), 404)
+
+
+def test_a_store_elsewhere_is_looked_at_and_closed(client: TestClient, cache: Path, tmp_path: Path) -> None:
+    there = stores.make(tmp_path / "elsewhere" / "mine", (4, 4)).folder
+    assert "There is no store" in refused(client.get("/api/data/store", params={"id": str(there)}), 404)
+    id = client.post("/api/data/open", json={"path": f" {there}"}).json()["id"]
+    about = client.get("/api/data/store", params={"id": id}).json()
+    assert (about["clips"], about["added"], about["folder"]) == (2, True, str(there))
+    assert client.get("/api/data/wall", params={"id": id, "clips": "0,1"}).status_code == 200
+    assert "nothing is deleted there" in refused(client.post("/api/data/discard", json={"id": id}), 409)
+    assert client.post("/api/data/close", json={"id": id}).status_code == 200
+    assert client.get("/api/data/list").json()["stores"] == [] and there.is_dir()
+
+
+@pytest.mark.parametrize("path", ["", "/no/such", "/etc", "/etc/passwd", "/dev/zero", "\0", "\ud800", "~nobody/x", "."])
+def test_what_is_no_store_is_not_opened(client: TestClient, path: str) -> None:
+    body = json.dumps({"path": path})
+    assert refused(client.post("/api/data/open", content=body, headers={"Content-Type": "application/json"}))
+    assert client.get("/api/data/list").json()["stores"] == []
 
 
 # ---- the form ---------------------------------------------------------------------------------------------------
@@ -225,7 +272,7 @@ def test_every_route_of_this_page_wants_the_login(tmp_path: Path, cache: Path, s
     stores.make(cache / "one", (4,))
     client = opened(tmp_path, auth=("me", "secret"))
     routes = [(method, path) for method, path in our_routes(client) if path.startswith("/api/data/")]
-    assert len(routes) >= 13
+    assert len(routes) >= 19
     for method, path in routes:
         answer = client.request(method, path, params={"id": "one", "clip": 0, "stage": 0, "clips": "0"}, json={})
         assert answer.status_code == 401, f"{method} {path} is open without a login"

@@ -1,8 +1,7 @@
-"""What the Data page is told of stores: lists, numbers, pages of clips, sheets, pyramids."""
+"""What the Data page is told of stores: which there are, and what is in one."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -16,18 +15,14 @@ from PIL import Image
 from pvswgan.data import DataError
 from pvswgan.data.pieces import Drop
 from pvswgan.studio import data_faces, data_stores
-from pvswgan.video import split_sheet, to_uint8
 from tests.studio import stores
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(data_stores, "_added", {})
     return tmp_path / "cache"
-
-
-def picture(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 # ---- the list ---------------------------------------------------------------------------------------------------
@@ -93,6 +88,42 @@ def test_names_that_are_no_text_are_shown_and_found(cache: Path) -> None:
     assert line["id"] == "a?<b>\"'" and about["skipped"]["groups"][0]["entries"][0]["file"] == "caf?.mp4"
 
 
+# ---- stores elsewhere -------------------------------------------------------------------------------------------
+
+
+def test_a_store_elsewhere_is_listed_as_long_as_it_is_there(cache: Path, tmp_path: Path) -> None:
+    stores.make(cache / "one")
+    there = stores.make(tmp_path / "elsewhere" / "one", (4, 4)).folder
+    (tmp_path / "link").symlink_to(there)
+    name = data_stores.add(tmp_path / "link")
+    assert name == str(there) == data_stores.add(there), "one store, whatever the way to it"
+    lines = {line["id"]: line for line in data_stores.listed()}
+    assert list(lines) == ["one", name] and lines[name]["added"] and not lines["one"]["added"]
+    assert data_stores.about(name)["clips"] == 2 and data_stores.about(name)["folder"] == str(there)
+    assert data_stores.add(cache / "one") == "one", "the cache's own needs no second line"
+    data_stores.close(name)
+    assert [line["id"] for line in data_stores.listed()] == ["one"] and (there / "meta.json").is_file()
+    for other in (name, "one"):
+        with pytest.raises(data_stores.UnknownStoreError):
+            data_stores.close(other)
+    data_stores.add(there)
+    shutil.rmtree(there)
+    assert [line["id"] for line in data_stores.listed()] == ["one"]
+    with pytest.raises(data_stores.UnknownStoreError):
+        data_stores.opened(name)
+
+
+def test_only_a_whole_store_is_opened(tmp_path: Path) -> None:
+    folder = stores.make(tmp_path / "cut").folder
+    (folder / "shard-00000-016.u8").write_bytes(b"x")
+    with pytest.raises(DataError, match="This store cannot be opened: .* damaged"):
+        data_stores.add(folder)
+    (folder / "meta.json").write_text('["of another program"]')
+    with pytest.raises(DataError, match="This store cannot be opened: .* version None"):
+        data_stores.add(folder)
+    assert data_stores.folders() == {}
+
+
 # ---- one store --------------------------------------------------------------------------------------------------
 
 
@@ -138,69 +169,6 @@ def test_of_thousands_of_skipped_files_the_first_are_named_and_all_are_counted()
     assert sum(group["count"] for group in told["groups"]) == told["files"] == 9000
     assert len(told["groups"]) == data_stores.GROUPS and told["groups"][-1]["reason"] == "for other reasons"
     assert sum(len(group["entries"]) for group in told["groups"]) <= data_stores.SKIPPED
-
-
-# ---- its clips --------------------------------------------------------------------------------------------------
-
-
-def test_clips_of_a_class_and_a_split_page_by_page(cache: Path) -> None:
-    stores.make(cache / "many", [4] * 61)
-    first, last = (data_stores.choose("many", None, None, page, None) for page in (0, 99))
-    assert [line["clip"] for line in first["clips"]] == list(range(24)) and first["pages"] == 3
-    assert [line["clip"] for line in last["clips"]] == list(range(48, 61)) and last["page"] == 2
-    some = data_stores.choose("many", 1, "train", 0, None)
-    assert [line["clip"] for line in some["clips"]] == [i for i in range(61) if i % 3 == 1 and i % 2 == 0]
-    assert {line["class"] for line in some["clips"]} == {"run"}
-    assert data_stores.choose("many", 1, "nonsense", 0, None)["clips"] == []
-    mixed = [line["clip"] for page in range(3) for line in data_stores.choose("many", None, None, page, 7)["clips"]]
-    assert mixed != sorted(mixed) and sorted(mixed) == list(range(61)), "a shuffled order still shows each clip once"
-
-
-def test_the_wall_shows_these_clips_and_all_begin_together(cache: Path) -> None:
-    stores.make(cache / "one")
-    sheet = split_sheet(picture(data_stores.wall("one", [5, 0])), 12)
-    assert sheet.shape == (2, 12, 16, 16, 3)
-    red = sheet[..., 0].mean((2, 3))
-    assert np.abs(red[0] - (15 * np.arange(12) + 20)).max() < 6, "its own frames, in order"
-    assert np.abs(red[1] - (15 * (np.arange(12) * 4 // 12) + 20)).max() < 6, "4 frames over the time of 12"
-
-
-@pytest.mark.parametrize("clips", [[], [6], [-1], [0] * 25])
-def test_a_wall_of_clips_that_are_not_there_is_refused(cache: Path, clips: list[int]) -> None:
-    stores.make(cache / "one")
-    with pytest.raises(DataError, match="allowed: 1 to 24|it has clips 0 to 5"):
-        data_stores.wall("one", clips)
-
-
-@pytest.mark.parametrize("time", ["average", "subsample", "window"])
-def test_each_stage_is_what_the_training_reads(cache: Path, time: str) -> None:
-    store = stores.make(cache / "one")
-    plan = data_stores.pyramid("one", 4, "paper", 8, 3)
-    assert plan["starts"] == 4 and [tuple(stage.values()) for stage in plan["stages"]] == [(4, 4), (8, 8), (8, 16)]
-    for number, stage in enumerate(plan["stages"]):
-        data, kind = data_stores.stage("one", 4, "paper", time, 8, 3, number)
-        size = (stage["frames"], stage["resolution"])
-        wanted = to_uint8(store.read([4], [3], 8, 1, size, time))
-        assert kind == "image/png"
-        np.testing.assert_array_equal(split_sheet(picture(data), size[0]), wanted)
-
-
-def test_windows_and_stages_outside_a_clip_are_refused(cache: Path) -> None:
-    stores.make(cache / "one")
-    for frames, start, words in ((16, 0, "Frames is 16; allowed: 1 to 12"), (8, 5, "0 to 4 in this clip, not at 5")):
-        with pytest.raises(DataError, match=words):
-            data_stores.stage("one", 3, "paper", "average", frames, start, 0)
-    with pytest.raises(DataError, match="no stage 9"):
-        data_stores.stage("one", 3, "paper", "average", 8, 0, 9)
-
-
-def test_a_sheet_is_never_wider_than_browsers_decode(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stores.make(cache / "one")
-    assert data_stores.facts("one", 3)["frames_choices"] == [1, 2, 4, 8]
-    monkeypatch.setattr(data_stores, "WIDEST", 64)
-    assert data_stores.facts("one", 3)["frames_choices"] == [1, 2, 4]
-    with pytest.raises(DataError, match="allowed: 1 to 4"):
-        data_stores.pyramid("one", 3, "paper", 8, 0)
 
 
 # ---- faces ------------------------------------------------------------------------------------------------------

@@ -21,16 +21,23 @@
     #first = true;
     #again = false;
     #gone = false; // the store that is looked at was removed
+    #wanted = null; // the store that is opened as soon as it is in the list
 
     constructor(element, parts) {
       this.element = element;
       this.parts = parts;
       this.form = new pvs.ImportForm(parts, { onStarted: (id) => this.#importing(id) });
-      this.jobs = new pvs.ImportJobs(parts, { onOpen: (folder) => this.#open(this.#idOf(folder)), onChanged: () => this.#wake() });
+      this.jobs = new pvs.ImportJobs(parts, { onOpen: (id) => this.#open(id), onChanged: () => this.#wake() });
       this.charts = new pvs.DataCharts(parts, { onClass: (label) => this.wall.only(label) });
       this.clip = new pvs.ClipView(parts);
       this.wall = new pvs.ClipWall(parts, { onClip: (clip, chosen) => this.#clip(clip, chosen),
         onClass: (label) => this.charts.mark(label) });
+      this.trash = new pvs.DataTrash(parts, { onGone: (id) => this.#leave(id), onBack: (id) => this.#await(id),
+        onChanged: () => this.#wake() });
+      parts.elsewhere.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.#elsewhere();
+      });
       parts.new.addEventListener("click", () => this.#openForm(true));
       parts.train.addEventListener("click", () => pvs.openTab("train", { data: this.about.folder }));
       document.addEventListener("visibilitychange", () => this.#wake());
@@ -82,13 +89,14 @@
       parts["no-stores"].hidden = list.stores.length > 0;
       write(parts["no-stores"], `No store yet in ${list.folder}. Import clips here, or in a shell: what is made is found.`);
       this.#drawStores(list.stores);
-      this.jobs.show(list.jobs, list.read_only);
-      this.#unfinished(list);
+      parts.elsewhere.hidden = list.read_only;
+      this.jobs.show(list.jobs.map((job) => ({ ...job, store: this.#idOf(job.store) })), list.read_only);
+      this.trash.show(list);
       this.#arrived(list.jobs);
-      const shown = list.stores.find(({ id }) => id === this.#store);
+      const shown = list.stores.find(({ id }) => id === this.#store), came = this.#gone && shown;
       if (this.#store && !shown && !this.#gone) this.#broken("It is not in the folder of stores any more.");
       this.#gone = Boolean(this.#store && !shown);
-      if (shown && this.about && shown.modified !== this.#modified) this.#load(shown);
+      if (shown && this.about && (came || shown.modified !== this.#modified)) this.#load(shown);
       if (this.#first) this.#landing();
       this.#first = false;
       if (!this.#store) this.form.open(this.#options, list.read_only, !list.stores.length);
@@ -115,10 +123,11 @@
         line.badge.hidden = !store.problem;
         write(line.what, store.problem ? "cannot be opened" : [many(store.clips, "clip"), `${store.resolution} pixels`].join(" · "));
         write(line.more, store.problem ? "" : [store.classes > 1 ? many(store.classes, "class", "classes") : "",
-          bytes(store.bytes), store.compact ? "compact" : ""].filter(Boolean).join(" · "));
+          bytes(store.bytes), store.compact ? "compact" : "", store.added ? "elsewhere" : ""].filter(Boolean).join(" · "));
         line.button.title = store.problem || store.id;
       });
       this.#mark();
+      if (this.#wanted && stores.some(({ id }) => id === this.#wanted)) this.#open(this.#wanted);
     }
 
     #line(id) {
@@ -143,14 +152,7 @@
         else button.removeAttribute("aria-current");
       }
       this.parts.new.setAttribute("aria-pressed", String(!this.#store));
-    }
-
-    #unfinished({ unfinished, jobs }) {
-      const working = jobs.some(({ state }) => state === "running" || state === "starting");
-      const { parts } = this;
-      parts.unfinished.hidden = !unfinished.length || working;
-      write(parts.unfinished, `Unfinished: ${unfinished.map(({ name, bytes: held }) => `${name} (${bytes(held)})`).join(", ")}. ` +
-        "The same import again goes on with it.");
+      this.trash.offer(this.#stores.find(({ id }) => id === this.#store) || null);
     }
 
     // ---- imports ----------------------------------------------------------------------------------------------
@@ -166,12 +168,14 @@
         if (!this.#started.has(job.id) || job.state !== "done") continue;
         this.#started.delete(job.id);
         const id = this.#idOf(job.store);
-        if (!this.#store && this.#stores.some((store) => store.id === id)) this.#open(id);
+        if (!this.#store && id) this.#open(id);
       }
     }
 
+    // Of the store that an import made, while it is in the list; null: it was deleted meanwhile.
     #idOf(folder) {
-      return (folder || "").split("/").at(-1);
+      const name = (folder || "").split("/").at(-1);
+      return this.#stores.some(({ id }) => id === name) ? name : null;
     }
 
     // ---- what is looked at ------------------------------------------------------------------------------------
@@ -184,7 +188,35 @@
       if (focus) this.form.focus();
     }
 
+    // A store that is put back, or lies elsewhere, opens as soon as it is listed.
+    #await(id) {
+      this.#wanted = id;
+      this.#wake();
+    }
+
+    // The store that was looked at was deleted, or closed: the next one, or the form.
+    #leave(id) {
+      this.#stores = this.#stores.filter((one) => one.id !== id);
+      const next = this.#stores.find(({ problem }) => !problem) || this.#stores[0];
+      if (id === this.#store) next ? this.#open(next.id) : this.#openForm();
+      this.#wake();
+    }
+
+    async #elsewhere() {
+      const { "elsewhere-path": path, "elsewhere-problem": problem } = this.parts;
+      let said = "";
+      try {
+        this.#await((await pvs.json("api/data/open", { path: path.value })).id);
+        path.value = "";
+      } catch (error) {
+        said = error.message;
+      }
+      write(problem, said);
+      path.setAttribute("aria-invalid", String(Boolean(said)));
+    }
+
     #open(id) {
+      this.#wanted = null;
       const store = this.#stores.find((one) => one.id === id);
       if (!store || (id === this.#store && this.about)) return;
       this.#store = id;

@@ -8,7 +8,8 @@
   const { node, write, count, many, bytes, facts, query } = pvs.data;
 
   // Stores of the cache end in 16 digits that say what they were made from; people need them only to tell twins apart.
-  pvs.data.shortName = (id) => id.replace(/-([0-9a-f]{16})$/, "");
+  // Those that lie elsewhere have their whole path as id.
+  pvs.data.shortName = (id) => id.split("/").at(-1).replace(/-([0-9a-f]{16})$/, "");
 
   pvs.data.describe = (parts, about) => {
     const { least, most } = about.frames, total = about.sizes.reduce((sum, size) => sum + size.bytes, 0);

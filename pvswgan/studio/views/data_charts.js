@@ -8,7 +8,7 @@
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.DataCharts) return;
   const { node, write, count, many, bytes } = pvs.data;
-  const ROWS = 240, ROW = 20, WIDEST_ROW = 44; // pixels: few classes fill the place, many are scrolled
+  const ROWS = 240, ROW = 20, WIDEST_ROW = 34; // pixels: few classes have room, many are scrolled
   const SETTINGS = { displayModeBar: false, responsive: false };
 
   const isDark = () => document.body.classList.contains("dark");

@@ -1,7 +1,7 @@
 // Imports that were started: at work, interrupted or over. A card each, with progress and what can be done with it.
 //
-//   const jobs = new pvs.ImportJobs(parts, {onOpen: (storeFolder) => ..., onChanged: () => ...});
-//   jobs.show(list, readOnly);
+//   const jobs = new pvs.ImportJobs(parts, {onOpen: (storeId) => ..., onChanged: () => ...});
+//   jobs.show(list, readOnly);      the `store` of a job is its id in the list of stores; null: there is none
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});

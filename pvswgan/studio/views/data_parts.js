@@ -72,7 +72,41 @@
     });
   }
 
+  // Asks once, in `place`, and does it on yes; where that is refused, the reason is told there. `back` has the focus after.
+  function ask(place, { question, yes, act, back }) {
+    const box = node("div", "pd-ask"), text = node("p", "", question), row = node("div", "pvs-row");
+    const go = node("button", "pvs-button pd-danger", yes), keep = node("button", "pvs-button", "Keep");
+    const close = () => {
+      box.remove();
+      back.focus();
+    };
+    go.type = keep.type = "button";
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", question);
+    row.append(go, keep);
+    box.append(text, row);
+    keep.addEventListener("click", close);
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") close();
+    });
+    go.addEventListener("click", async () => {
+      go.disabled = true;
+      try {
+        await act();
+        box.remove();
+      } catch (error) {
+        go.remove();
+        Object.assign(text, { className: "pt-problem", role: "alert", textContent: error.message });
+        write(keep, "OK");
+        keep.focus();
+      }
+    });
+    place.replaceChildren(box);
+    keep.focus();
+    box.scrollIntoView({ block: "nearest" });
+  }
+
   const query = (url, wishes) => `${url}?${new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== null))}`;
 
-  pvs.data = { node, write, count, many, bytes, duration, facts, fill, playButton, restUnseen, query };
+  pvs.data = { node, write, count, many, bytes, duration, facts, fill, playButton, restUnseen, ask, query };
 })();

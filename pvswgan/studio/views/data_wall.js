@@ -16,6 +16,8 @@
     #split = null;
     #page = 0;
     #seed = null;
+    #size = 0; // pixels that the person chose; a store that has no such wall shows its next smaller one
+    #walls = []; // [{pixels, clips: of a page}] of the store
     #tiles = [];
     #sheet = null; // {image, frames, size}
     #marked = null;
@@ -40,6 +42,7 @@
         this.#split = parts.split.value === "*" ? null : parts.split.value;
         this.#first();
       });
+      parts.size.addEventListener("change", () => this.#resize(Number(parts.size.value)));
       parts.wall.addEventListener("keydown", (event) => this.#keys(event));
     }
 
@@ -54,6 +57,11 @@
       fill(parts.class, [["", "all classes"], ...about.classes.map((one, at) => [at, `${one.name} (${count(one.clips)})`])], "");
       fill(parts.split, [["*", "all splits"],
         ...about.splits.map((one) => [one.name, `${one.name || "no split"} (${count(one.clips)})`])], "*");
+      this.#walls = about.walls;
+      const most = Math.max(...about.walls.map(({ clips }) => clips));
+      fill(parts.size, about.walls.map(({ pixels, clips }) =>
+        [pixels, `${pixels} pixels${clips < most ? `, ${clips} a page` : ""}`]), this.#wall().pixels);
+      parts.size.hidden = about.walls.length < 2;
       parts.class.hidden = about.classes.length < 2;
       parts.split.hidden = about.splits.length < 2;
       return this.#first();
@@ -88,6 +96,18 @@
       this.#load();
     }
 
+    #wall() {
+      return this.#walls.findLast(({ pixels }) => pixels <= this.#size) || this.#walls[0];
+    }
+
+    // The first clip of the page stays on the page.
+    #resize(pixels) {
+      const first = this.#page * this.#wall().clips;
+      this.#size = pixels;
+      this.#page = Math.floor(first / this.#wall().clips);
+      this.#load();
+    }
+
     // Pressed once the clips come in an order by chance, pressed again as they lie.
     #shuffle() {
       this.#seed = this.#seed === null ? Math.floor(Math.random() * 2 ** 31) : null;
@@ -96,12 +116,12 @@
     }
 
     async #fetch() {
-      const id = this.#id, { parts } = this;
+      const id = this.#id, { parts } = this, size = this.#wall().pixels;
       try {
         const found = await pvs.json(query("api/data/clips", { id, label: this.#label, split: this.#split,
-          page: this.#page, seed: this.#seed }));
+          page: this.#page, seed: this.#seed, size }));
         const clips = found.clips.map((one) => one.clip);
-        const image = clips.length ? await this.#picture(id, clips) : null;
+        const image = clips.length ? await this.#picture({ id, size, clips: clips.join(",") }) : null;
         if (id !== this.#id) return image?.close();
         this.#show(found, image);
         this.#say("");
@@ -111,8 +131,8 @@
       parts.wall.dataset.page = this.#page;
     }
 
-    async #picture(id, clips) {
-      const response = await pvs.request(query("api/data/wall", { id, clips: clips.join(",") }));
+    async #picture(wish) {
+      const response = await pvs.request(query("api/data/wall", wish));
       return createImageBitmap(await response.blob());
     }
 
@@ -137,6 +157,7 @@
       this.#clear();
       if (image) this.#sheet = { image, frames: found.frames, size: found.resolution };
       this.#tiles = found.clips.map((clip) => this.#tile(clip));
+      parts.wall.dataset.size = found.resolution;
       parts.wall.replaceChildren(...this.#tiles.map((tile) => tile.item), ...this.#blanks(found));
       this.timeline.frames = Math.max(1, found.frames);
       this.#draw();

@@ -1,0 +1,150 @@
+"""Watching trainings in a real Chromium: the list of runs, the curves, and quiet where nothing happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.train_page import Studio, badge, part, wait_shown
+from tests.studio import fakerun
+
+pytestmark = pytest.mark.browser
+
+
+def test_runs_started_elsewhere_appear_and_failures_say_why(page: Any, studio: Studio) -> None:
+    studio.run("first", 500)
+    studio.at(page)
+    badge(page, "running")
+    name = "<img src=x onerror=alert(1)> 50% #2"
+    studio.run(name, 500, "failed", error="Loss is <b>not a number</b> at clip 500.")
+    page.locator(".pt-run", has_text=name).click()  # without a reload
+    badge(page, "failed")
+    assert part(page, "run-error").inner_text() == "Loss is <b>not a number</b> at clip 500."
+    assert part(page, "title").inner_text() == name
+    wait_shown(page, 500)
+    assert page.locator("#pvs-train img").count() == 0, "people's words are never HTML"
+
+
+def test_curves_keep_their_zoom_while_points_arrive(page: Any, studio: Studio) -> None:
+    run = studio.run(clips=9_000)
+    studio.at(page)
+    curves = "document.querySelector('#pvs-train [data-part=curves]')"
+    page.wait_for_function(f"() => {curves}.dataset.points === '18'")
+    page.evaluate(f"() => Plotly.relayout({curves}, {{'xaxis.range[0]': 2, 'xaxis.range[1]': 5}})")
+    run.tick()
+    run.tick()
+    run.status("running")
+    page.wait_for_function(f"() => {curves}.dataset.points === '20'")
+    assert page.evaluate(f"() => {curves}._fullLayout.xaxis.range") == [2, 5]
+    names = page.evaluate(f"() => {curves}.data.map((line) => line.uid)")
+    assert "loss_G-raw" in names and "loss_G-smooth" in names, "the raw line is always there too"
+    stages = page.evaluate(f"() => {curves}.layout.shapes.filter((s) => s.type === 'line').map((s) => s.x0)")
+    assert set(stages) == {8}
+
+
+def test_which_curves_are_drawn_is_chosen_and_a_zoom_holds(page: Any, studio: Studio) -> None:
+    studio.run(clips=9_000)
+    fakerun.make(studio.runs / "other", 4_000, loss="wgan-gp")
+    studio.at(page, "faces")
+    curves = "document.querySelector('#pvs-train [data-part=curves]')"
+    drawn = f"new Set({curves}.data.map((line) => line.yaxis)).size"
+    page.wait_for_function(f"() => {curves}.dataset.points === '18'")
+    assert page.evaluate(drawn) == 4
+    page.evaluate(f"() => Plotly.relayout({curves}, {{'xaxis.range[0]': 2, 'xaxis.range[1]': 5}})")
+    page.get_by_role("button", name="Losses").click()  # the panel on whose axis was zoomed
+    page.get_by_role("button", name="Scales of the slices").click()
+    page.get_by_role("button", name="Clips a second").click()
+    page.wait_for_function(f"() => {drawn} === 5")
+    ranges = f"Object.keys({curves}._fullLayout).filter((key) => /^xaxis/.test(key))"
+    assert page.evaluate(f"() => {ranges}.map((key) => {curves}._fullLayout[key].range)") == [[2, 5]] * 5
+    lines = page.evaluate(f"() => {curves}.data.map((line) => line.uid)")
+    assert {"slice_scale_min", "slice_scale_mean", "slice_scale_max", "clips_per_s"} <= set(lines)
+    assert not any("loss" in line for line in lines)
+
+    page.locator('.pt-run[data-run="other"]').click()
+    page.wait_for_function(f"() => {curves}.dataset.points === '8'")
+    assert page.get_by_role("button", name="Scales of the slices").is_hidden(), "WGAN-GP has no slices"
+    assert page.evaluate(f"() => {curves}._fullLayout.xaxis2.range[0]") < 1, "a zoom is of one run"
+    page.reload()
+    page.wait_for_function(f"() => {curves}?.dataset.points === '8'")
+    assert page.get_by_role("button", name="Losses").get_attribute("aria-pressed") == "false"
+
+
+def test_a_resumed_run_draws_no_loop(page: Any, studio: Studio) -> None:
+    run = studio.run(clips=9_000)
+    studio.at(page)
+    curves = "document.querySelector('#pvs-train [data-part=curves]')"
+    page.wait_for_function(f"() => {curves}.dataset.points === '18'")
+    run.clips = 8_000  # back to the checkpoint
+    run.tick()
+    run.status("running")
+    page.wait_for_function(f"() => {curves}.dataset.points === '17'")
+    assert page.evaluate(f"() => {curves}.data[0].x").pop() == 8.5
+
+
+def test_smoothing_is_debiased(page: Any, studio: Studio) -> None:
+    studio.at(page)
+    page.wait_for_function("() => window.pvs.smoothed")
+    flat = page.evaluate("() => pvs.smoothed([4, 4, null, 4], 0.99)")
+    assert [value if value is None else round(value, 9) for value in flat] == [4, 4, None, 4]
+    assert page.evaluate("() => pvs.smoothed([1, 2, 3], 0)") == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_nothing_is_asked_while_nobody_looks(page: Any, studio: Studio) -> None:
+    run = studio.run(clips=2_000)
+    studio.at(page)
+    badge(page, "running")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/runs" in request.url else None)
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden}); "
+    hide += "document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.wait_for_timeout(1200)  # what was under way may end
+    asked.clear()
+    page.wait_for_timeout(2500)
+    assert asked == []
+    run.status("paused")
+    page.evaluate(hide, False)
+    badge(page, "paused")
+    page.get_by_role("tab", name="Explore").click()  # out of sight in another tab of the page
+    page.wait_for_timeout(1200)
+    asked.clear()
+    page.wait_for_timeout(2500)
+    assert asked == []
+
+
+@pytest.mark.slow
+def test_nothing_flickers(page: Any, studio: Studio) -> None:
+    studio.run(clips=9_000)
+    studio.at(page)
+    wait_shown(page, 8_000)
+    part(page, "play").click()
+    page.wait_for_timeout(2500)
+    page.evaluate(
+        """() => {
+            window.changes = [];
+            const same = ({type, target, attributeName, oldValue}) =>
+              type === "attributes" && target.getAttribute(attributeName) === oldValue;
+            const note = (records) => records.filter((record) => !same(record)).forEach((record) =>
+              window.changes.push(`${record.type} ${record.attributeName} ${record.target.outerHTML}`));
+            const all = {subtree: true, childList: true, characterData: true, attributeOldValue: true};
+            new MutationObserver(note).observe(document.querySelector('#pvs-train .pt'), all);
+        }"""
+    )
+    page.wait_for_timeout(3500)
+    changes = [text for text in page.evaluate("() => window.changes") if "just now" not in text]
+    assert changes == []
+
+
+def test_it_fits_a_narrow_screen(browser: Any, studio: Studio) -> None:
+    studio.run(clips=9_000)
+    context = browser.new_context(viewport={"width": 420, "height": 900})
+    page = studio.at(context.new_page())
+    wait_shown(page, 8_000)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
+    part(page, "new").click()
+    page.wait_for_selector("[data-part=plan-table] td")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
+    context.close()
