@@ -15,18 +15,22 @@ POLICIES = ("shift", "colour", "cutout")
 SHIFT, CUT = 1 / 8, 1 / 2     # shares of the picture: greatest shift, side of the hole (as in the paper)
 
 
-def augment(x: Tensor, policies: Sequence[str], generator: torch.Generator) -> Tensor:
-    """x with the policies applied in their given order. Raises ValueError for an unknown policy."""
+def augment(x: Tensor, policies: Sequence[str], generator: torch.Generator, rank: int = 0, world: int = 1) -> Tensor:
+    """x with the policies applied in their given order. Raises ValueError for an unknown policy.
+
+    rank, world: x holds the clips rank, rank + world ... of a batch that is spread over processes; each clip gets the
+    draw that it would get in the whole batch.
+    """
     for name in policies:
         if name not in _APPLY:
             raise ValueError(f"train.augment has {name!r}; allowed: {', '.join(POLICIES)}")
-        x = _APPLY[name](x, _uniform(x, generator))
+        x = _APPLY[name](x, _uniform(x, generator, rank, world))
     return x
 
 
-def _uniform(x: Tensor, generator: torch.Generator) -> Tensor:
+def _uniform(x: Tensor, generator: torch.Generator, rank: int, world: int) -> Tensor:
     """Three numbers in 0..1 a clip, (3, N), drawn on the CPU: the same on every device."""
-    return torch.rand(3, x.shape[0], generator=generator).to(x.device)
+    return torch.rand(3, x.shape[0] * world, generator=generator)[:, rank::world].to(x.device)
 
 
 def _shift(x: Tensor, u: Tensor) -> Tensor:

@@ -50,6 +50,11 @@ def input_gradients_only() -> Iterator[None]:
         _weight_gradients = before
 
 
+def weight_gradients() -> bool:
+    """Whether a backward pass computes weight gradients: not inside input_gradients_only."""
+    return _weight_gradients
+
+
 def conv3d(x: Tensor, w: Tensor, stride: Triple = (1, 1, 1), padding: Triple = (0, 0, 0)) -> Tensor:
     """Cross-correlation of x (N, C, T, H, W) with w (D, C, kT, kH, kW), differentiable to any order."""
     return _Conv.apply(x, w, Geometry(stride, padding))

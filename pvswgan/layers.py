@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from pvswgan import conv
+from pvswgan.activation import SLOPE, wide
 
 SQRT2 = math.sqrt(2)
 Triple = tuple[int, int, int]
+After = Callable[[Tensor, Tensor], Tensor]
 
 
 class Conv(nn.Module):
     """A convolution with an equalised learning rate: weights ~ N(0, 1), multiplied by gain/sqrt(fan_in) when used.
 
     (N, in, T, H, W) -> (N, out, T', H', W'). `up` and `down` are the factors (T, H, W), ones and twos, by which it
-    enlarges before or averages after the convolution, in one fused operation.
+    enlarges before or averages after the convolution, in one fused operation. `after` takes the result and the bias:
+    add_bias, or what activation.py has.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, gain: float = SQRT2,
-                 up: Triple = (1, 1, 1), down: Triple = (1, 1, 1)) -> None:
+                 up: Triple = (1, 1, 1), down: Triple = (1, 1, 1), after: After | None = None) -> None:
         super().__init__()
-        self.up, self.down = up, down
+        self.up, self.down, self.after = up, down, after or add_bias
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.scale = gain / math.sqrt(inputs * kernel**3)
@@ -36,7 +40,7 @@ class Conv(nn.Module):
             y = conv.conv_down(x, w, self.down)
         else:
             y = conv.conv3d_same(x, w)
-        return y + self.bias.to(x.dtype).view(-1, 1, 1, 1)
+        return self.after(y, self.bias)
 
 
 class Linear(nn.Module):
@@ -52,13 +56,13 @@ class Linear(nn.Module):
         return nn.functional.linear(x, self.weight * self.scale, self.bias)
 
 
+def add_bias(x: Tensor, bias: Tensor) -> Tensor:
+    """x (N, C, T, H, W) plus one number a channel, in x's dtype."""
+    return x + bias.to(x.dtype).view(-1, 1, 1, 1)
+
+
 def leaky_relu(x: Tensor) -> Tensor:
-    return nn.functional.leaky_relu(x, 0.2)
-
-
-def wide(x: Tensor) -> Tensor:
-    """x in float32 where it is narrower, else as it is."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+    return nn.functional.leaky_relu(x, SLOPE)
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:

@@ -18,8 +18,9 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from pvswgan.activation import wide
 from pvswgan.conv import input_gradients_only
-from pvswgan.layers import Linear, leaky_relu, wide
+from pvswgan.layers import Linear, leaky_relu
 
 Slope = Literal["exact", "as_released"]
 

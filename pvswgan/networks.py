@@ -6,14 +6,17 @@ how far that stage has faded in. Clips are (N, 3, T, H, W) in [-1, 1]; T, H and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from pvswgan.activation import bias_act, bias_act_norm, wide
 from pvswgan.conv import enlarge, shrink
 from pvswgan.growth import check_sizes, factors
-from pvswgan.layers import SQRT2, Conv, Linear, leaky_relu, minibatch_stddev, pixel_norm, wide
+from pvswgan.layers import SQRT2, Conv, Linear, leaky_relu, minibatch_stddev, pixel_norm
 
 COLOURS = 3
 
@@ -28,7 +31,20 @@ def feature_size(fmap_base: int, fmap_max: int) -> int:
     return min(fmap_base, fmap_max)
 
 
-class Generator(nn.Module):
+class Network(nn.Module):
+    """What both share. With `checkpointing` the two convolutions of each stage, and with the last stage's the colours,
+    keep their input alone and are computed again in the backward pass: the same numbers, less memory, more time."""
+
+    checkpointing = False
+
+    def _part(self, part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        if not (self.checkpointing and torch.is_grad_enabled()):
+            return part(x)
+        # Not the reentrant kind: that has no second derivative, which the gradient penalty takes.
+        return checkpoint(part, x, use_reentrant=False, preserve_rng_state=False)
+
+
+class Generator(Network):
     """z (N, latent_dim), brought to a sphere by its pixel norm -> clips (N, 3, T, H, W), linear colours (no tanh).
 
     sizes: (frames, resolution) of each stage, as GrowthPlan.sizes. `dtype` is what the 3x3x3 convolutions compute in
@@ -48,11 +64,12 @@ class Generator(nn.Module):
         self.dense = nn.Parameter(torch.randn(width[0] * self.base[1] * self.base[2] ** 2, latent_dim))
         self.dense_bias = nn.Parameter(torch.zeros(width[0]))    # one a channel, not one a unit
         self.dense_scale = SQRT2 / 4 / latent_dim**0.5
-        self.first = Conv(width[0], width[0])
+        self.first = Conv(width[0], width[0], after=bias_act_norm)
         self.blocks = nn.ModuleList()
         for i in range(1, len(self.sizes)):
             up = factors(self.sizes[i - 1], self.sizes[i])
-            self.blocks.append(nn.ModuleList([Conv(width[i - 1], width[i], up=up), Conv(width[i], width[i])]))
+            self.blocks.append(nn.ModuleList([Conv(width[i - 1], width[i], up=up, after=bias_act_norm),
+                                              Conv(width[i], width[i], after=bias_act_norm)]))
         self.to_rgb = nn.ModuleList(Conv(w, COLOURS, kernel=1, gain=1) for w in width)
 
     def forward(self, z: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
@@ -67,19 +84,23 @@ class Generator(nn.Module):
     def grow(self, x: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
         """From the first layer's activations to clips."""
         stage = len(self.sizes) - 1 if stage is None else stage
-        x = before = _feature(self.first, to_layout(x).to(self.dtype))
-        for block in self.blocks[:stage]:
-            before = x
-            for layer in block.children():
-                x = _feature(layer, x)
-        rgb = self.to_rgb[stage](wide(x))
-        if stage > 0 and alpha < 1:
+        x = self.first(to_layout(x).to(self.dtype))
+        if stage == 0:
+            return self.to_rgb[0](wide(x))
+        for block in self.blocks[: stage - 1]:
+            x = self._part(partial(_features, block), x)
+        return self._part(partial(self._last, stage, alpha), x)
+
+    def _last(self, stage: int, alpha: float, before: Tensor) -> Tensor:
+        """The last stage's block and the colours, from the features of the stage before."""
+        rgb = self.to_rgb[stage](wide(_features(self.blocks[stage - 1], before)))
+        if alpha < 1:
             up = factors(self.sizes[stage - 1], self.sizes[stage])
             rgb = torch.lerp(enlarge(self.to_rgb[stage - 1](wide(before)), up), rgb, alpha)
         return rgb
 
 
-class Discriminator(nn.Module):
+class Discriminator(Network):
     """Clips (N, 3, T, H, W) -> feature vectors f(x) (N, F), F = min(fmap_base, fmap_max).
 
     The mirror of the generator; a head of losses.py makes a score of f(x). `dtype` as in the generator: colours come
@@ -96,12 +117,13 @@ class Discriminator(nn.Module):
         self.mbstd_group = mbstd_group
         self.features = feature_size(fmap_base, fmap_max)
         width = [channels(r, fmap_base, fmap_max) for _, r in self.sizes]
-        self.from_rgb = nn.ModuleList(Conv(COLOURS, w, kernel=1) for w in width)
+        self.from_rgb = nn.ModuleList(Conv(COLOURS, w, kernel=1, after=bias_act) for w in width)
         self.blocks = nn.ModuleList()
         for i in range(1, len(self.sizes)):
             down = factors(self.sizes[i - 1], self.sizes[i])
-            self.blocks.append(nn.ModuleList([Conv(width[i], width[i]), Conv(width[i], width[i - 1], down=down)]))
-        self.last = Conv(width[0] + 1, width[0])
+            self.blocks.append(nn.ModuleList([Conv(width[i], width[i], after=bias_act),
+                                              Conv(width[i], width[i - 1], down=down, after=bias_act)]))
+        self.last = Conv(width[0] + 1, width[0], after=bias_act)
         frames, resolution = self.sizes[0]
         self.dense = Linear(width[0] * frames * resolution**2, self.features)
 
@@ -109,24 +131,29 @@ class Discriminator(nn.Module):
         """`parts`: x holds that many batches one after another, each with its own minibatch statistics."""
         stage = len(self.sizes) - 1 if stage is None else stage
         x = to_layout(x)
-        y = self._enter(stage, x)
-        for i in range(stage, 0, -1):
-            y = self.level(i, y)
-            if i == stage and alpha < 1:
-                small = shrink(x, factors(self.sizes[i - 1], self.sizes[i]))
-                y = torch.lerp(self._enter(i - 1, small), y, alpha)
+        y = self._part(partial(self._first, stage, alpha), x) if stage else self._enter(0, x)
+        for i in range(stage - 1, 0, -1):
+            y = self._part(partial(self.level, i), y)
         y = minibatch_stddev(y, self.mbstd_group, parts)
-        y = leaky_relu(self.last(y)).flatten(1)
+        y = self.last(y).flatten(1)
         return leaky_relu(self.dense(wide(y)))
+
+    def _first(self, stage: int, alpha: float, x: Tensor) -> Tensor:
+        """The colours and the newest stage's layers: clips -> features of the size before."""
+        y = self.level(stage, self._enter(stage, x))
+        if alpha < 1:
+            small = shrink(x, factors(self.sizes[stage - 1], self.sizes[stage]))
+            y = torch.lerp(self._enter(stage - 1, small), y, alpha)
+        return y
 
     def _enter(self, stage: int, x: Tensor) -> Tensor:
         # In float32: bfloat16 has 8 bits, too few for colours.
-        return leaky_relu(self.from_rgb[stage](x)).to(self.dtype)
+        return self.from_rgb[stage](x).to(self.dtype)
 
     def level(self, i: int, y: Tensor) -> Tensor:
         """The layers that stage i added: features of its size -> features of the size before."""
         for layer in self.blocks[i - 1].children():
-            y = leaky_relu(layer(y))
+            y = layer(y)
         return y
 
 
@@ -143,5 +170,7 @@ def to_layout(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last_3d)
 
 
-def _feature(layer: nn.Module, x: Tensor) -> Tensor:
-    return pixel_norm(leaky_relu(layer(x)))
+def _features(block: nn.Module, x: Tensor) -> Tensor:
+    for layer in block.children():
+        x = layer(x)
+    return x

@@ -32,6 +32,14 @@ def test_shift_moves_and_repeats_the_border():
     assert y.min() == 0 and y.max() == 15
 
 
+def test_a_share_of_a_batch_is_augmented_as_in_the_whole():
+    x = torch.rand(6, 3, 2, 8, 8)
+    whole, generators = augment(x, POLICIES, _generator()), [_generator() for _ in range(3)]
+    for rank, generator in enumerate(generators):
+        assert torch.equal(augment(x[rank::3], POLICIES, generator, rank, 3), whole[rank::3])
+    assert len({generator.get_state().numpy().tobytes() for generator in generators}) == 1
+
+
 def test_nothing_is_nothing_and_repeats():
     x = torch.rand(2, 3, 2, 8, 8)
     assert augment(x, [], _generator()) is x

@@ -57,9 +57,9 @@ class ActivateThenPool(Discriminator):
 
     def level(self, i, y):
         first, second = self.blocks[i - 1]
-        y = leaky_relu(first(y))
+        y = first(y)
         down, second.down = second.down, (1, 1, 1)
-        y = shrink(leaky_relu(second(y)), down)
+        y = shrink(second(y), down)
         second.down = down
         return y
 

@@ -16,10 +16,12 @@ from rich.table import Table
 from pvswgan.data.store import DataError
 from train.config import Config, ConfigError, dump, load
 from train.cost import duration, measure, remaining
+from train.distributed import Group, GroupError, join
 from train.engine import Engine, NotFinite, choose_device
 from train.loop import Stopped, start_or_resume
 from train.precision import choose_precision
 from train.run import RunError
+from train.shortage import NotEnoughMemory
 
 console = Console(markup=False, highlight=False)          # names of runs are not markup
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -34,19 +36,28 @@ def main(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print plan, networks and cost, train nothing")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all")] = None,
 ) -> None:
-    """Train a growing video GAN."""
+    """Train a growing video GAN.
+
+    On several GPUs, or several machines: torchrun --nproc-per-node N -m train CONFIG.yaml ...
+    """
     if threads:
         torch.set_num_threads(threads)
     try:
-        settings = _settings(config, overrides or [], run_dir, resume)
+        group = join()
+        console.quiet = group.rank > 0                     # all say the same: once is enough
+        settings = group.first(lambda: _settings(config, overrides or [], run_dir, resume))
         if dry_run:
-            if settings is None:
-                raise RunError("--dry-run is for a run that has not begun; it does not go with --resume")
+            if settings is None or group.world > 1:
+                raise RunError("--dry-run is for a run that has not begun and for one process: it goes neither with "
+                               "--resume nor with torchrun")
             _dry_run(settings)
             return
-        _train(settings, _folder(config, run_dir), resume)
+        _train(settings, group.first(lambda: _folder(config, run_dir)), resume, group)
+        group.close()
     except (ConfigError, DataError, RunError, ValueError) as error:
         _exit(str(error), 2)
+    except GroupError as error:
+        _exit(str(error), 1)
 
 
 def _settings(config: Path | None, overrides: list[str], run_dir: Path | None, resume: bool) -> Config | None:
@@ -68,7 +79,7 @@ def _folder(config: Path | None, run_dir: Path | None) -> Path:
     return Path("runs") / f"{config.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def _train(settings: Config | None, folder: Path, resume: bool) -> None:
+def _train(settings: Config | None, folder: Path, resume: bool, group: Group) -> None:
     bar = Progress(TextColumn("{task.description}", markup=False), BarColumn(),
                    TextColumn("{task.percentage:>5.1f} %  {task.fields[rest]}", markup=False), console=console,
                    disable=not console.is_terminal)
@@ -86,13 +97,14 @@ def _train(settings: Config | None, folder: Path, resume: bool) -> None:
     began = time.monotonic()
     try:
         with bar:
-            trainer = start_or_resume(settings, folder, resume, say=_say, progress=progress)
+            trainer = start_or_resume(settings, folder, resume, group, say=_say, progress=progress)
             if settings is not None and not console.is_terminal:
                 _say(f"statistics in {folder / 'stats.jsonl'}")
             trainer.run()
     except Stopped as stop:
-        _say(f"{stop}; go on with: python -m train --resume --run-dir {folder}")
-    except NotFinite as error:
+        command = "python" if group.world == 1 else f"torchrun --nproc-per-node {group.world}"
+        _say(f"{stop}; go on with: {command} -m train --resume --run-dir {folder}")
+    except (NotFinite, NotEnoughMemory) as error:
         _exit(str(error), 1)
     except KeyboardInterrupt:
         _exit("stopped at once; the last checkpoint is from before", 130)
@@ -130,7 +142,10 @@ def _say(text: str) -> None:
 
 
 def _exit(text: str, code: int) -> None:
-    print(text, file=sys.stderr)
+    if console.quiet:
+        time.sleep(1)               # torchrun ends all when it sees one end: the first one is to speak before that
+    else:
+        print(text, file=sys.stderr)
     raise typer.Exit(code)
 
 

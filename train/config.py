@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pvswgan.growth import GrowthPlan, PlanError, make_plan
 
@@ -102,9 +102,14 @@ class WganGpLoss(Section):
 Augment = Literal["shift", "colour", "cutout"]
 
 
+def _on_or_off(value: Any) -> Any:
+    """YAML reads a bare on or off as true or false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class Train(Section):
     batch: Batch | list[Batch] = Field(
-        16, description="clips a step; a list: one a stage")
+        16, description="clips a step, of all processes together; a list: one a stage")
     lr: Rate | list[Rate] = Field(
         1e-3, description="Adam's learning rate; a list: one a stage")
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = Field([0.0, 0.99], description="of Adam")
@@ -112,6 +117,8 @@ class Train(Section):
     critic_steps: Whole = Field(1, ge=1, le=16, description="critic steps for each generator step")
     gp_interval: Whole = Field(1, ge=1, le=64, description="gradient penalty every so many critic steps, as many times "
                                                           "as strong (changes the mathematics)")
+    checkpointing: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
+        "auto", description="compute activations twice: less memory, more time; auto: at a stage where memory runs out")
     augment: list[Augment] = Field([], description="differentiable augmentation of reals and fakes alike")
 
 
@@ -307,6 +314,15 @@ def _check_together(config: Config, origin: str) -> None:
                      f"(the sources toyfaces and shapes need none)")
     if wrong:
         raise ConfigError("\n".join(f"{origin}: {w}" for w in wrong))
+
+
+def check_processes(config: Config, world: int) -> None:
+    """Raise ConfigError where `world` processes cannot share each stage's batch: whole minibatch-stddev groups each."""
+    step = world * config.network.mbstd_group
+    wrong = [f"train.batch is {b} at stage {i}: allowed with {world} processes: a multiple of {step} "
+             f"({world} x network.mbstd_group)" for i, b in enumerate(config.batches()) if world > 1 and b % step]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
 
 
 def _short_phases(config: Config) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,9 @@ from pvswgan.augment import augment
 from pvswgan.growth import Position
 from pvswgan.losses import SWGAN, WGANGP, Loss, Mix
 from pvswgan.networks import Discriminator, Generator, blend_real
-from train.config import Config, SwganLoss
+from train.config import Config, ConfigError, SwganLoss
+from train.distributed import ALONE, Group
+from train.shortage import Shortage, give_up, is_shortage
 
 Reals = Callable[[int, int, tuple[int, int]], Tensor]   # (position, n, (T, R)) -> clips
 
@@ -22,12 +26,19 @@ class NotFinite(ArithmeticError):
 
 
 class Engine:
-    """Everything that a training changes. `clips` counts reals shown, `steps` generator steps."""
+    """Everything that a training changes. `clips` counts reals shown, `steps` generator steps.
 
-    def __init__(self, config: Config, device: torch.device, precision: str) -> None:
+    Of a `group` of processes each holds all of it and computes its share of a batch; batches and clips are the group's.
+    """
+
+    adapts = False              # whether a step that does not fit into the memory gives up activations or clips
+
+    def __init__(self, config: Config, device: torch.device, precision: str, group: Group = ALONE) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.device = config, device
+        self.config, self.device, self.group = config, device, group
         self.plan, self.batches, self.rates = config.plan(), config.batches(), config.rates()
+        self.checkpointing = [config.train.checkpointing == "on"] * len(self.batches)     # of each stage
+        self.shortages: list[Shortage] = []                            # what became of batches and checkpointing
         net = config.network
         self.G = Generator(self.plan.sizes, net.latent_dim, net.fmap_base, net.fmap_max).to(device)
         self.D = Discriminator(self.plan.sizes, net.fmap_base, net.fmap_max, net.mbstd_group).to(device)
@@ -43,7 +54,8 @@ class Engine:
 
     def _adam(self, parameters) -> torch.optim.Adam:
         beta1, beta2 = self.config.train.betas
-        return torch.optim.Adam(parameters, lr=1e-3, betas=(beta1, beta2), eps=1e-8)
+        fused = self.device.type != "meta"           # train/memory.py counts a step there; it has no fused kernel
+        return torch.optim.Adam(parameters, lr=1e-3, betas=(beta1, beta2), eps=1e-8, fused=fused, foreach=False)
 
     # --- one step ---------------------------------------------------------------------------------------------
 
@@ -51,14 +63,12 @@ class Engine:
         """`critic_steps` steps of the critic and one of the generator. Returns numbers for the statistics."""
         at = self.plan.at(self.clips)
         self._enter_phase(at)
-        batch = self.batches[at.stage]
+        before = self.clips
         terms: dict[str, Tensor] = {}
         for _ in range(self.config.train.critic_steps):
-            real = reals(self.clips, batch, self.plan.sizes[at.stage]).to(self.device, non_blocking=True)
-            terms |= self._critic_step(real, at)
-            self.clips += batch
-        terms |= self._generator_step(batch, at)
-        self._average(batch * self.config.train.critic_steps)
+            terms |= self._critic_step(reals, at)
+        terms |= self._generator_step(at)
+        self._average(self.clips - before)
         self.steps += 1
         self._watch(terms)
         return terms
@@ -73,46 +83,102 @@ class Engine:
         for optimiser in (self.opt_G, self.opt_D):
             optimiser.param_groups[0]["lr"] = self.rates[at.stage]
 
-    def _critic_step(self, real: Tensor, at: Position) -> dict[str, Tensor]:
-        self.D.requires_grad_(True)
-        if at.alpha < 1:
-            real = blend_real(real, self.plan.sizes[at.stage - 1], self.plan.sizes[at.stage], at.alpha)
-        with torch.no_grad():
-            fake = self.G(self._latents(len(real)), at.stage, at.alpha)
-            real, fake = self._augment(real), self._augment(fake)
-        mix = Mix.draw(len(real), self.generator, self.device)
-        interval = self.config.train.gp_interval
-        factor = float(interval) if self.critic_steps % interval == 0 else 0.0
-        loss, terms = self.loss.critic_loss(self._critic(at), real, fake, mix, factor)
-        self.opt_D.zero_grad()
-        loss.backward()
+    def _critic_step(self, reals: Reals, at: Position) -> dict[str, Tensor]:
+        terms = self._fitted(at.stage, partial(self._critic_gradients, reals, at))
+        self.group.average([*_gradients(self.opt_D), *terms.values()])
         self.loss.before_step()
         norm = _gradient_norm(self.opt_D)
         self.opt_D.step()
         self.loss.after_step()
         self.critic_steps += 1
-        return terms | {"loss_D": loss.detach(), "grad_norm_D": norm}
+        self.clips += self.batches[at.stage]
+        return terms | {"grad_norm_D": norm}
 
-    def _generator_step(self, batch: int, at: Position) -> dict[str, Tensor]:
+    def _critic_gradients(self, reals: Reals, at: Position, batch: int) -> dict[str, Tensor]:
+        share = batch // self.group.world
+        real = reals(self.clips, share, self.plan.sizes[at.stage]).to(self.device, non_blocking=True)
+        self.D.requires_grad_(True)
+        self.loss.requires_grad_(True)
+        if at.alpha < 1:
+            real = blend_real(real, self.plan.sizes[at.stage - 1], self.plan.sizes[at.stage], at.alpha)
+        with torch.no_grad():
+            fake = self.G(self._latents(batch), at.stage, at.alpha)
+            real, fake = self._augment(real), self._augment(fake)
+        mix = Mix.draw(batch, self.generator, self.device)
+        mix = Mix(self.group.share(mix.clips), self.group.share(mix.features))
+        interval = self.config.train.gp_interval
+        factor = float(interval) if self.critic_steps % interval == 0 else 0.0
+        loss, terms = self.loss.critic_loss(self._critic(at), real, fake, mix, factor)
+        self.opt_D.zero_grad()
+        loss.backward()
+        return terms | {"loss_D": loss.detach()}
+
+    def _generator_step(self, at: Position) -> dict[str, Tensor]:
+        terms = self._fitted(at.stage, partial(self._generator_gradients, at))
+        self.group.average([*_gradients(self.opt_G), *terms.values()])
+        norm = _gradient_norm(self.opt_G)
+        self.opt_G.step()
+        return terms | {"grad_norm_G": norm}
+
+    def _generator_gradients(self, at: Position, batch: int) -> dict[str, Tensor]:
         self.D.requires_grad_(False)
         self.loss.requires_grad_(False)
         fake = self._augment(self.G(self._latents(batch), at.stage, at.alpha))
         loss = self.loss.generator_loss(self._critic(at), fake)
         self.opt_G.zero_grad()
         loss.backward()
-        norm = _gradient_norm(self.opt_G)
-        self.opt_G.step()
-        self.loss.requires_grad_(True)
-        return {"loss_G": loss.detach(), "grad_norm_G": norm}
+        return {"loss_G": loss.detach()}
+
+    def _fitted(self, stage: int, gradients: Callable[[int], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """gradients(batch), where `adapts` with a smaller batch or activation checkpointing if memory runs out.
+
+        It draws and computes gradients, and changes nothing else: all that takes much memory happens before weights
+        change, so that a step goes on where it failed as if it had begun so. (The update that follows needs less than
+        what the gradients took and gave back.) Of a group all give up the same. Raises NotEnoughMemory.
+        """
+        drawn = self.generator.get_state()
+        while True:
+            self.G.checkpointing = self.D.checkpointing = self.checkpointing[stage]
+            terms: dict[str, Tensor] = {}
+            try:
+                terms = gradients(self.batches[stage])
+            except (RuntimeError, MemoryError) as error:
+                if not (self.adapts and is_shortage(error)):
+                    raise
+            if not (self.adapts and self.group.any(not terms)):
+                return terms
+            self.generator.set_state(drawn)
+            self._give_up(stage)
+
+    def _give_up(self, stage: int) -> None:
+        for optimiser in (self.opt_G, self.opt_D):
+            optimiser.zero_grad()
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        least = self.config.network.mbstd_group * self.group.world
+        shortage = give_up(stage, self.plan.stages[stage].name, self.batches[stage], least, self.checkpointing[stage],
+                           may_checkpoint=stage > 0 and self.config.train.checkpointing == "auto")
+        self.batches[stage], self.checkpointing[stage] = shortage.batch, shortage.checkpointing
+        self.shortages.append(shortage)
+
+    def given_up(self, stage: int) -> str:
+        """What that stage has given up for memory, as the rest of a sentence; empty where nothing."""
+        whole, now = self.config.batches()[stage], self.batches[stage]
+        parts = ["activation checkpointing"] * (self.checkpointing[stage] and self.config.train.checkpointing == "auto")
+        parts += [f"{now} clips a step instead of {whole}"] * (now < whole)
+        return f"; memory ran out: {', '.join(parts)}" if parts else ""
 
     def _critic(self, at: Position):
         return lambda x, parts=1: self.D(x, at.stage, at.alpha, parts)
 
     def _latents(self, n: int) -> Tensor:
-        return torch.randn(n, self.config.network.latent_dim, generator=self.generator).to(self.device)
+        """This process's share of n latents."""
+        z = torch.randn(n, self.config.network.latent_dim, generator=self.generator)
+        return self.group.share(z).to(self.device)
 
     def _augment(self, clips: Tensor) -> Tensor:
-        return augment(clips, self.config.train.augment, self.generator)
+        return augment(clips, self.config.train.augment, self.generator, self.group.rank, self.group.world)
 
     @torch.no_grad()
     def _average(self, clips: int) -> None:
@@ -121,6 +187,11 @@ class Engine:
         half_life = min(self.config.train.ema_half_life_kimg * 1000, 0.05 * self.clips)
         keep = 0.5 ** (clips / half_life) if half_life > 0 else 0.0
         torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1 - keep)
+
+    def align(self) -> None:
+        """Take the first process's weights, where the group's machines have rounded unlike."""
+        modules = (self.G, self.D, self.loss, self.G_ema)
+        self.group.align([p.detach() for module in modules for p in module.parameters()])
 
     def _watch(self, terms: dict[str, Tensor]) -> None:
         """Remember the first step whose losses or gradients are not finite: without waiting for a GPU every step."""
@@ -144,7 +215,7 @@ class Engine:
                 tensors |= {f"{name}/{index}/{k}": torch.as_tensor(v) for k, v in entry.items()}
         tensors["generator"] = self.generator.get_state()
         return tensors, {"clips": self.clips, "steps": self.steps, "critic_steps": self.critic_steps,
-                         "phase": self.phase}
+                         "phase": self.phase, "batches": [*self.batches], "checkpointing": [*self.checkpointing]}
 
     def load_state(self, tensors: dict[str, Tensor], info: dict) -> None:
         for name, module in self._modules().items():
@@ -158,6 +229,10 @@ class Engine:
         self.generator.set_state(tensors["generator"])
         self.clips, self.steps, self.critic_steps = info["clips"], info["steps"], info["critic_steps"]
         self.phase = info["phase"]
+        self.checkpointing = info.get("checkpointing", self.checkpointing)
+        least = self.config.network.mbstd_group * self.group.world       # perhaps more processes than before
+        self.batches = [whole if b == whole else max(least, b // least * least)
+                        for b, whole in zip(info.get("batches", self.batches), self.batches, strict=True)]
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"G": self.G, "D": self.D, "G_ema": self.G_ema, "loss": self.loss}
@@ -171,8 +246,20 @@ def make_loss(config: Config, features: int) -> Loss:
     return WGANGP(features, gp=c.gp, drift=c.drift)
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto`: a GPU where there is one. Raises ValueError for a GPU that is not there."""
+def choose_device(name: str, group: Group = ALONE) -> torch.device:
+    """`auto`: a GPU where there is one; of a group each process takes one of its machine's, or all their CPUs.
+
+    Raises ValueError for a GPU that is not there, and ConfigError where a group is to share one.
+    """
+    device = group.first(lambda: _device(name))
+    if group.world == 1 or device.type == "cpu":
+        return device
+    if device.index is not None:
+        raise ConfigError(f"device is {name!r}: allowed with {group.world} processes: auto, cpu, cuda (one GPU each)")
+    return group.together(lambda: _device(f"cuda:{group.local_rank}"))
+
+
+def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
@@ -186,7 +273,10 @@ def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k[len(name) + 1:]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
 
 
+def _gradients(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+
+
 def _gradient_norm(optimiser: torch.optim.Optimizer) -> Tensor:
-    grads = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
-    return torch.nn.utils.get_total_norm(grads)
+    return torch.nn.utils.get_total_norm(_gradients(optimiser))
 

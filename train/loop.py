@@ -20,11 +20,13 @@ from pvswgan.data.sampler import Sampler
 from pvswgan.data.sources import open_store
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
-from train.config import Config, dump, load
+from train.config import Config, check_processes, dump, load
 from train.cost import duration
+from train.distributed import ALONE, Group, GroupError
 from train.engine import Engine, NotFinite, choose_device
 from train.precision import choose_precision
-from train.run import RunError, RunFolder, RunWriter, write_text
+from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter, write_text
+from train.shortage import NotEnoughMemory
 from train.work import step_flops
 
 SHOWN = 12                 # fixed latents in every snapshot
@@ -39,20 +41,23 @@ class Stopped(Exception):
 class Trainer:
     """A training in its run folder. `run()` trains to the end of the plan, or to a stop.
 
-    say(text) and progress(status mapping) are told what happens, for a terminal.
+    say(text) and progress(status mapping) are told what happens, for a terminal. Of a `group` of processes each has a
+    Trainer; the first one's writes the run folder and hears requests, and all do the same at the same step.
     """
 
     # --- build ------------------------------------------------------------------------------------------------
 
-    def __init__(self, config: Config, run_dir: str | Path, *, resume: bool = False,
+    def __init__(self, config: Config, run_dir: str | Path, *, resume: bool = False, group: Group = ALONE,
                  say: Callable[[str], None] = print,
                  progress: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
-        self.say, self.progress = say, progress
+        self.say, self.progress, self.group = say, progress, group
         self.path = Path(run_dir)
-        self.device = choose_device(config.device)
-        self.writer = RunWriter(self.path)
+        check_processes(config, group.world)
+        self.device = choose_device(config.device, group)
+        self.writer = group.together(lambda: RunWriter(self.path) if group.rank == 0 else SilentWriter())
         self.writer.clear_requests()
         self.writer.write_status(state="starting", device=str(self.device), message="preparing the clips")
+        group.last_words(lambda reason: self._fail(GroupError(reason)))
         try:
             self._build(config, resume)
         except BaseException as error:
@@ -61,20 +66,22 @@ class Trainer:
             raise
 
     def _build(self, config: Config, resume: bool) -> None:
-        precision = config.precision if config.precision != "auto" else choose_precision(config, self.device)
+        self.group.connect(self.device)
+        precision: str = config.precision
+        if precision == "auto":
+            precision = self.group.first(lambda: choose_precision(config, self.device))
         self.config = config = config.model_copy(update={"precision": precision})
         if config.data.path is not None:                     # a resume may come from another working folder
             config.data = config.data.model_copy(update={"path": str(Path(config.data.path).resolve())})
         self.plan = config.plan()
-        self.store = self._open_store()
-        data = config.data
-        self.sampler = Sampler(self.store, frames=self.plan.stages[-1].frames, stride=data.strides(), time=data.time,
-                               mirror=data.mirror, offset=data.offset, reverse=data.reverse, split=data.split,
-                               seed=config.seed)
-        self.engine = Engine(config, self.device, precision)
+        self.store = self.group.in_turn(self._open_store)
+        self.sampler = self._sampler(self.group.rank, self.group.world)
+        self.engine = Engine(config, self.device, precision, self.group)
+        self.engine.adapts = True
         self.work = [step_flops(config, stage) for stage in range(len(self.plan.stages))]
         self.seconds = 0.0
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
+        self._before = 0                                     # clips before the last step
         self._tick_from = (0, 0.0)
         self._status_time = 0.0
         self._rate = 0.0
@@ -82,10 +89,11 @@ class Trainer:
         if resume:
             self._resume()
         else:
-            write_text(self.path / "config.yaml", dump(config))
-            self._save_reals()
-            self._log(f"training {self.path} on {self.device}, {precision}: {len(self.store)} clips\n"
-                      f"{self.plan.table()}")
+            if self.group.rank == 0:
+                write_text(self.path / "config.yaml", dump(config))
+                self._save_reals()
+            where = f"{self.device.type} in {self.group.world} processes" if self.group.world > 1 else str(self.device)
+            self._log(f"training {self.path} on {where}, {precision}: {len(self.store)} clips\n{self.plan.table()}")
 
     def _open_store(self) -> ClipStore:
         def told(now: Told) -> None:
@@ -101,32 +109,45 @@ class Trainer:
                           fold=data.fold, compact=data.compact, clips=data.clips if data.drawn() else None,
                           progress=told)
 
+    def _sampler(self, rank: int = 0, world: int = 1) -> Sampler:
+        data = self.config.data
+        return Sampler(self.store, frames=self.plan.stages[-1].frames, stride=data.strides(), time=data.time,
+                       mirror=data.mirror, offset=data.offset, reverse=data.reverse, split=data.split,
+                       seed=self.config.seed, rank=rank, world=world)
+
     def _resume(self) -> None:
+        found = self.group.first(self._newest_state)
+        if found is None:
+            self._log("there is no checkpoint yet: starting from the beginning")
+            if self.group.rank == 0:
+                self._save_reals()
+            return
+        path, tensors, info = found
+        try:
+            self.engine.load_state(tensors, info)
+            self.seconds = info["seconds"]
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
+                           f"({error!s:.200})") from error
+        if self.group.rank == 0:
+            self._forget_after(self.engine.clips)
+        if info.get("store", self.store.folder.name) != self.store.folder.name:
+            self._log("the clips are not where, or not what, they were when the run began: it does not go on exactly")
+        self._tick_from = (self.engine.clips, self.seconds)
+        self.writer.append_stats({"clips": self.engine.clips, "kimg": self.engine.clips / 1000, "event": "resumed"})
+        self._log(f"resumed from {path.name}")
+
+    def _newest_state(self) -> tuple[Path, dict[str, torch.Tensor], dict[str, Any]] | None:
+        """(file, tensors, header) of the newest training checkpoint that can be read; None where there is none yet."""
         found = training_checkpoints(self.path)
         for path in reversed(found):
             try:
-                tensors, info = read_tensors(path)
+                return path, *read_tensors(path)
             except CheckpointError as error:                  # the one before it may still be good
                 self._log(f"{error}; trying the one before")
-                continue
-            try:
-                self.engine.load_state(tensors, info)
-                self.seconds = info["seconds"]
-            except (KeyError, RuntimeError, ValueError, TypeError) as error:
-                raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
-                               f"({error!s:.200})") from error
-            self._forget_after(self.engine.clips)
-            if info.get("store", self.store.folder.name) != self.store.folder.name:
-                self._log("the clips are not where, or not what, they were when the run began: "
-                          "it does not go on exactly")
-            self._tick_from = (self.engine.clips, self.seconds)
-            self.writer.append_stats({"clips": self.engine.clips, "kimg": self.engine.clips / 1000, "event": "resumed"})
-            self._log(f"resumed from {path.name}")
-            return
         if found:
             raise RunError(f"{self.path} has no training checkpoint to resume from ({len(found)} are broken)")
-        self._log("there is no checkpoint yet: starting from the beginning")
-        self._save_reals()
+        return None
 
     def _forget_after(self, clips: int) -> None:
         """Delete checkpoints of a lost stretch: broken ones, that would otherwise count as the newest."""
@@ -156,8 +177,11 @@ class Trainer:
                 self.writer.close()
 
     def _step(self) -> None:
-        begin = time.perf_counter()
-        terms = self.engine.step(self.sampler.batch)
+        begin, self._before = time.perf_counter(), self.engine.clips
+        try:
+            terms = self.engine.step(self.sampler.batch)
+        finally:
+            self._tell_shortages()
         if self.device.type == "cpu":
             self.engine.check()
         self.seconds += time.perf_counter() - begin
@@ -165,48 +189,62 @@ class Trainer:
             total, count = self._sums.get(name, (torch.zeros_like(value), 0))
             self._sums[name] = (total + value, count + 1)
 
+    def _tell_shortages(self) -> None:
+        """Tell what the step gave up where memory ran out."""
+        clips = self.engine.clips
+        for shortage in self.engine.shortages:
+            self._log(shortage.sentence())
+            self.writer.append_stats({"clips": clips, "kimg": clips / 1000} | shortage.event())
+
     def _obey(self) -> None:
-        """Requests left in the run folder, and Ctrl-C."""
-        for request in self.writer.take_requests():
-            self._log(f"request: {request}")
-            if request == "stop":
-                self._stop = True
-            elif request == "snapshot":
-                self._snapshot()
-            elif request == "pause":
-                self._pause()
-        if self._stop:
+        asked = self._asked()
+        if "snapshot" in asked:
+            self._snapshot()
+        if "pause" in asked and "stop" not in asked:
+            asked = self._pause()
+        if "stop" in asked:
             self._snapshot()
             raise Stopped(f"stopped at {self.engine.clips / 1000:g} kimg")
 
-    def _pause(self) -> None:
-        """Keep everything in memory and wait; the checkpoint is for the case that the wait never ends."""
+    def _asked(self) -> set[str]:
+        """Requests left in the run folder, and Ctrl-C: as the first process of a group has seen them."""
+        asked = set(self.writer.take_requests())
+        for request in sorted(asked):
+            self._log(f"request: {request}")
+        if self._stop:
+            asked.add("stop")
+        decided = self.group.decide([name in asked for name in REQUESTS])
+        return {name for name, yes in zip(REQUESTS, decided, strict=True) if yes}
+
+    def _pause(self) -> set[str]:
+        """Keep everything in memory and wait; the checkpoint is for the case that the wait never ends. Returns the
+        requests that ended the wait."""
         self._snapshot()
         self._write_status(state="paused")
-        while not self._stop:
+        while True:
+            asked = self._asked()                            # of a group: the first one's word that it still waits
+            if "snapshot" in asked:
+                self._snapshot()
+            if "stop" in asked:
+                return asked
+            if "resume" in asked:
+                self._write_status(state="running")
+                return asked
             if time.monotonic() - self._status_time > STATUS_SECONDS:
                 self._write_status(state="paused")
-            for request in self.writer.take_requests():
-                self._log(f"request: {request}")
-                if request == "resume":
-                    self._write_status(state="running")
-                    return
-                if request == "stop":
-                    self._stop = True
-                elif request == "snapshot":
-                    self._snapshot()
             time.sleep(PAUSE_SECONDS)
 
     # --- maintain ---------------------------------------------------------------------------------------------
 
     def _maintain(self) -> None:
         engine, log = self.engine, self.config.log
-        before = engine.clips - engine.batches[self._stage_of_step()] * self.config.train.critic_steps
+        before = self._before
         if _crossed(before, engine.clips, log.tick_kimg * 1000) or engine.clips >= self.plan.total:
             self._tick()
         edge = self.plan.next_edge(before) <= engine.clips
-        if edge or _crossed(before, engine.clips, log.snapshot_kimg * 1000):
-            self._snapshot(keep=edge)
+        if edge or engine.shortages or _crossed(before, engine.clips, log.snapshot_kimg * 1000):
+            self._snapshot(keep=edge)                        # after a shortage: so that a resume does not fail first
+            engine.shortages.clear()
         if time.monotonic() - self._status_time > STATUS_SECONDS:
             self._write_status(state="running")
 
@@ -234,6 +272,12 @@ class Trainer:
     def _snapshot(self, keep: bool = False) -> None:
         """The fixed latents' clips, and the checkpoints from which to sample and to resume."""
         self.engine.check()
+        self.engine.align()
+        if self.group.rank == 0:
+            self._save(keep)
+        self._write_status(snapshot=self.engine.clips)
+
+    def _save(self, keep: bool) -> None:
         engine, (stage, alpha) = self.engine, self._trained_to()
         frames, resolution = self.plan.sizes[stage]
         name = f"{engine.clips:09d}"
@@ -251,7 +295,6 @@ class Trainer:
         if keep:
             (folder / f"{name}-keep").touch()
         prune(folder, self.config.log.keep)
-        self._write_status(snapshot=engine.clips)
 
     def _trained_to(self) -> tuple[int, float]:
         """(stage, alpha) that the networks have been trained to: at a stage's end still that stage, not the next one,
@@ -263,10 +306,12 @@ class Trainer:
 
     def _save_reals(self) -> None:
         """The first clips of the training, at every size, to compare with."""
+        sampler = self._sampler()                            # of all clips, not of this process's share
         for size in self.plan.sizes:
-            clips = self.sampler.read(0, SHOWN, size)
+            clips = sampler.read(0, SHOWN, size)
             video.write_png(self.path / "samples" / f"reals-{size[0]}x{size[1]}.png",
                             video.sprite_sheet(video.to_uint8(clips)))
+        sampler.close()
 
     def _where(self) -> dict[str, Any]:
         """The position in the plan, the speed and the time left, for statistics and status alike."""
@@ -282,7 +327,8 @@ class Trainer:
     def _write_status(self, **changes: Any) -> None:
         where = self._where()
         message = (f"stage {where['stage']}: {where['frames']}x{where['resolution']}x{where['resolution']}, "
-                   + (f"fading in, alpha {where['alpha']:.2f}" if where["phase"] == "fade" else "stable"))
+                   + (f"fading in, alpha {where['alpha']:.2f}" if where["phase"] == "fade" else "stable")
+                   + self.engine.given_up(where["stage"]))
         self.writer.write_status(**where | {"total_kimg": self.plan.total / 1000, "message": message} | changes)
         self._status_time = time.monotonic()
         self._progress()
@@ -291,12 +337,14 @@ class Trainer:
         """The last word in the status: stopped as asked, or failed and why."""
         stopped = isinstance(error, (Stopped, KeyboardInterrupt))
         text = str(error) or type(error).__name__
+        self.group.leaves(None if isinstance(error, (Stopped, GroupError)) else text)
         try:
             self.writer.write_status(state="stopped" if stopped else "failed", message=text, eta_s=None,
                                      error=None if stopped else text)
         except OSError as full:                              # a full disk must not hide the error itself
             self._log(f"status.json could not be written: {full}")
-        self._log(text if isinstance(error, (Stopped, NotFinite)) else f"{type(error).__name__}: {text}")
+        told = isinstance(error, (Stopped, NotFinite, NotEnoughMemory, GroupError))      # a whole sentence
+        self._log(text if told else f"{type(error).__name__}: {text}")
 
     def _log(self, text: str) -> None:
         self.writer.log(text)
@@ -329,18 +377,24 @@ def memory_mb(device: torch.device) -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def start_or_resume(config: Config | None, run_dir: Path, resume: bool, **kwargs: Any) -> Trainer:
+def start_or_resume(config: Config | None, run_dir: Path, resume: bool, group: Group = ALONE,
+                    **kwargs: Any) -> Trainer:
     """A new training, or one that goes on from its folder with the configuration found there."""
+    settings = group.first(lambda: _settings(config, run_dir, resume))
+    return Trainer(settings, run_dir, resume=resume, group=group, **kwargs)
+
+
+def _settings(config: Config | None, run_dir: Path, resume: bool) -> Config:
     if resume:
         if not (run_dir / "config.yaml").is_file():
             raise RunError(f"{run_dir} is no run folder to resume (it has no config.yaml)")
-        return Trainer(load(run_dir / "config.yaml"), run_dir, resume=True, **kwargs)
+        return load(run_dir / "config.yaml")
     if (run_dir / "config.yaml").exists():
         state = RunFolder(run_dir).state()
         raise RunError(f"{run_dir} already holds a run ({state}); add --resume to go on with it, or choose another "
                        "--run-dir")
     assert config is not None
-    return Trainer(config, run_dir, **kwargs)
+    return config
 
 
 def _crossed(before: int, after: int, every: float) -> bool:

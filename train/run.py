@@ -208,6 +208,31 @@ class RunWriter:
             pass
 
 
+class SilentWriter(RunWriter):
+    """For a process that trains with others, of which the first one writes: nothing is written, nothing asked."""
+
+    def __init__(self) -> None:
+        self._status: dict[str, Any] = {"message": ""}
+
+    def close(self) -> None:
+        pass
+
+    def write_status(self, **changes: Any) -> None:
+        self._status |= changes
+
+    def append_stats(self, line: dict[str, Any]) -> None:
+        pass
+
+    def log(self, text: str) -> None:
+        pass
+
+    def take_requests(self) -> Iterator[str]:
+        return iter(())
+
+    def asked(self, name: str) -> bool:
+        return False
+
+
 def _last_byte(file: IO[bytes]) -> bytes:
     file.seek(-1, os.SEEK_END)
     return file.read(1)

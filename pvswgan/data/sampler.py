@@ -35,7 +35,7 @@ class Sampler:
     offset   the window begins at a random frame; False: at the clip's first
     mirror   half of the clips, by a fair coin, are turned left to right;  reverse: half run backwards
     split    clips of this split only; None: all
-    rank     of `world` processes that train together: a position counts the clips of all, and no two read the same
+    rank     of `world` processes that train together: a position counts the clips of all, and each reads every world-th
     Raises DataError where no clip is long enough.
 
     The next batch is read in a thread while this one is in use; what it holds does not depend on that.
@@ -62,8 +62,8 @@ class Sampler:
         self._epoch = lru_cache(maxsize=2)(self._draw_epoch)  # two: a batch may end in the next
 
     def batch(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
-        """This rank's n of the clips position .. position + n * world - 1, at size (T, R): float32 (n, 3, T, R, R) in
-        [-1, 1]."""
+        """This rank's n of the clips position .. position + n * world - 1 (each world-th, from position + rank on), at
+        size (T, R): float32 (n, 3, T, R, R) in [-1, 1]."""
         key = (position, n, size)
         waiting, self._next = self._next, None
         ready = waiting[1].result() if waiting and waiting[0] == key else self.read(*key)
@@ -78,7 +78,7 @@ class Sampler:
 
     def draw(self, position: int, n: int) -> Draw:
         """What this rank reads of the clips position .. position + n * world - 1."""
-        epoch, place = np.divmod(position + self.rank * n + np.arange(n), len(self.usable))
+        epoch, place = np.divmod(position + self.rank + self.world * np.arange(n), len(self.usable))
         first = self._epoch(int(epoch[0]))
         if epoch[0] == epoch[-1]:
             return Draw(*(column[place] for column in first))

@@ -100,9 +100,9 @@ def test_reals_and_both_kinds_of_fakes_are_augmented(monkeypatch):
     engine, sizes = _engine(train={"augment": ["colour"], "batch": 4}), []
     real = engine_module.augment
 
-    def watched(x, policies, generator):
+    def watched(x, policies, *rest):
         sizes.append((x.requires_grad, tuple(policies)))
-        return real(x, policies, generator)
+        return real(x, policies, *rest)
 
     monkeypatch.setattr(engine_module, "augment", watched)
     engine.step(Reals())
@@ -139,7 +139,7 @@ def test_the_generator_step_leaves_the_critic_alone(monkeypatch):
     critic = {**engine.D.state_dict(), **engine.loss.state_dict()}
     critic = {k: v.clone() for k, v in critic.items()}
     weights = engine.G.first.weight.clone()
-    engine._generator_step(4, engine.plan.at(engine.clips))
+    engine._generator_step(engine.plan.at(engine.clips))
     assert all(torch.equal(v, critic[k]) for k, v in {**engine.D.state_dict(), **engine.loss.state_dict()}.items())
     assert not torch.equal(engine.G.first.weight, weights)
 

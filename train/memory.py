@@ -1,0 +1,89 @@
+"""How much memory a training step takes, found without taking it.
+
+The step itself runs on PyTorch's meta device, whose tensors have sizes but no data, and what it allocates and frees is
+counted. Not seen is what a kernel takes for itself (cuDNN's workspace), nor what the process holds besides (a CUDA
+context, PyTorch's own libraries: about half a gigabyte each).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from train.config import Config
+from train.engine import Engine
+
+ROUND = 512          # bytes: PyTorch's allocators give out multiples of this (CUDA) or nearly as much (CPU)
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """The greatest memory of a step of a stage, weights and optimisers included, in bytes: as the networks are, and
+    with activation checkpointing."""
+
+    plain: int
+    checkpointing: int
+
+
+class LiveBytes(TorchDispatchMode):
+    """Inside, counts the bytes of the tensors that are made and not yet freed: `now`, and the most so far, `peak`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: dict[int, int] = {}
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = function(*args, **(kwargs or {}))
+        for value in tree_leaves(out):
+            if isinstance(value, Tensor):
+                self._add(value.untyped_storage())
+        return out
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata                         # views and results in place share their storage
+        if key not in self._known:
+            self._known[key] = -(-storage.nbytes() // ROUND) * ROUND
+            self.now += self._known[key]
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self._forget, key)
+
+    def _forget(self, key: int) -> None:
+        self.now -= self._known.pop(key)
+
+
+def step_memory(config: Config, precision: str, stages: Iterable[int] | None = None) -> list[StepMemory | None]:
+    """For each stage (or these); None for one without clips. While a stage fades in it takes the most, so that is
+    counted where it does. Takes a few seconds a stage, and no memory."""
+    config = config.model_copy(update={"train": config.train.model_copy(update={"critic_steps": 1})})
+    with LiveBytes() as live:
+        engine = Engine(config, torch.device("meta"), precision)
+        return [_of_stage(engine, live, stage) for stage in stages or range(len(engine.plan.stages))]
+
+
+def _of_stage(engine: Engine, live: LiveBytes, stage: int) -> StepMemory | None:
+    frames, resolution = engine.plan.sizes[stage]
+    length = engine.plan.stages[stage]
+    start = engine.plan.starts[stage] + length.fade // 2
+    if not length.fade + length.stable:
+        return None
+
+    def peak() -> int:
+        engine.clips, engine.critic_steps = start, 0            # a step with the penalty
+        live.peak = live.now
+        engine.step(lambda position, n, size: torch.empty(n, 3, frames, resolution, resolution, device="meta"))
+        return live.peak
+
+    peaks = []
+    for checkpointing in (False, True):
+        engine.checkpointing[stage] = checkpointing
+        peak()                                                  # the optimisers' states are made
+        peaks.append(peak())
+    return StepMemory(*peaks)
