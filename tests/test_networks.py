@@ -3,7 +3,6 @@ import torch
 
 from pvswgan.conv import enlarge, shrink
 from pvswgan.growth import make_plan
-from pvswgan.layers import leaky_relu
 from pvswgan.losses import SlicedCritic
 from pvswgan.networks import Discriminator, Generator, blend_real
 from tests import oracle
