@@ -76,18 +76,25 @@ class Canvas:
         return slice(min(max(first, 0), size), min(max(last, 0), size))
 
     @contextmanager
-    def patch(self, left: Value = -1, right: Value = 1, top: Value = -1, bottom: Value = 1) -> Iterator[Patch]:
+    def patch(
+        self, left: Value = -1, right: Value = 1, top: Value = -1, bottom: Value = 1, once: bool = False
+    ) -> Iterator[Patch]:
         """The rectangle that holds all frames' boxes, to paint on; edges are numbers or one value a frame.
 
-        It is put back when the block ends; only one can be open at a time. May be empty.
+        It is put back when the block ends; only one can be open at a time. May be empty. `once`: one blend() is to
+        come, which is quicker done in the canvas itself than in a copy.
         """
         columns, rows = self._extent(left, right), self._extent(top, bottom)
         view = self.pixels[:, :, rows, columns]
         pixels, change = (room[: view.size].reshape(view.shape) for room in self._room)
-        pixels[...] = view
+        if once:
+            pixels = view
+        else:
+            pixels[...] = view
         x, y, pixel = self._centres[columns], self._centres[rows, None], 2 / self.pixels.shape[-1]
         yield Patch(pixels, x, y, pixel, change, (rows, columns))
-        view[...] = pixels
+        if not once:
+            view[...] = pixels
 
     def bytes(self, out: npt.NDArray[np.uint8]) -> None:
         """Write the pictures, rounded to nearest, to `out` (T, H, W, 3)."""

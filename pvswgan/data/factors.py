@@ -6,6 +6,7 @@ import operator
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,10 +24,10 @@ Chances = Mapping[str, tuple[float, ...]]  # of the values 0, 1, 2 ... of each f
 def draw(kind: type[F], words: list[int], ranges: Ranges, chances: Chances) -> F:
     """A `kind` whose fields are drawn independently, the same for the same words on every machine."""
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
-    names = [field.name for field in fields(kind)]
+    names = _names(kind)
     # one number a factor, in the order of the fields: a factor added at the end changes none before it
     numbers = generator.random(len(names)).tolist()
-    return kind(**{name: _value(name, u, ranges, chances) for name, u in zip(names, numbers, strict=True)})
+    return kind(*[_value(name, u, ranges, chances) for name, u in zip(names, numbers, strict=True)])
 
 
 def _value(name: str, u: float, ranges: Ranges, chances: Chances) -> float | int:
@@ -34,8 +35,19 @@ def _value(name: str, u: float, ranges: Ranges, chances: Chances) -> float | int
     if name in ranges:
         low, high = ranges[name]
         return low + u * (high - low)
-    *limits, _ = accumulate(chances[name])  # the last is 1 but for rounding, and u never reaches it
-    return bisect_right(limits, u)
+    return bisect_right(_limits(chances[name]), u)
+
+
+@cache
+def _names(kind: type) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+@cache
+def _limits(chances: tuple[float, ...]) -> list[float]:
+    """Where one value ends and the next begins in [0, 1)."""
+    *limits, _ = accumulate(chances)  # the last is 1 but for rounding, and no number reaches it
+    return limits
 
 
 def whole(name: str, value: Any, low: int, high: int | None) -> int:

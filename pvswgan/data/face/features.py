@@ -59,7 +59,7 @@ def oval(canvas: Canvas, face: Face) -> None:
     """The face itself: round above, tapering to a pointed or a square jaw."""
     head = face.head
     x = head.x + 0.14 * head.width * head.turn_sin
-    with canvas.patch(x - head.width, x + head.width, head.y - head.height, head.y + head.height) as area:
+    with canvas.patch(x - head.width, x + head.width, head.y - head.height, head.y + head.height, once=True) as area:
         area.blend(_oval_cover(area, face, x, 1.0), face.skin.shaded(*head.shade(area)))
 
 
@@ -78,7 +78,7 @@ def cheeks(canvas: Canvas, face: Face) -> None:
     for side in (-1, 1):
         x, y = head.at(side * 0.58, 0.26, 0.75)
         rx, ry = 0.30 * head.width * head.narrowing(side * 0.7), 0.20 * head.height
-        with canvas.patch(x - rx, x + rx, y - ry, y + ry) as area:
+        with canvas.patch(x - rx, x + rx, y - ry, y + ry, once=True) as area:
             area.blend(glow(area, x, y, rx, ry, 0.35 + 0.25 * face.smile), colour)
 
 
@@ -142,7 +142,7 @@ def brow(canvas: Canvas, face: Face, side: int) -> None:
     y = y - head.height * (0.03 * face.talk + 0.03 * face.smile)
     w = 1.12 * who.eye_size * head.width * head.narrowing(side * 0.45)
     thick = who.brow * head.height
-    with canvas.patch(x - w, x + w, y - 2 * thick, y + 3 * thick) as area:
+    with canvas.patch(x - w, x + w, y - 2 * thick, y + 3 * thick, once=True) as area:
         u = (area.x - x) / w
         curve = y + thick * (1.1 * u * u + 0.22 * side * u)
         steep = steepness(2.6 * u * (thick / w), area.pixel)
@@ -159,7 +159,7 @@ def beard(canvas: Canvas, face: Face) -> None:
     x = head.x + 0.14 * head.width * head.turn_sin
     middle, start = head.at(0, face.who.nose + 0.13, 0.9)
     reach = size * head.width
-    with canvas.patch(x - reach, x + reach, start - head.height, head.y + 0.72) as area:
+    with canvas.patch(x - reach, x + reach, start - head.height, head.y + 0.72, once=True) as area:
         u = (area.x - middle) / (head.width * head.turn_cos)
         u = np.minimum(np.maximum(u, -1), 1)
         line = start + head.height * (0.40 * u * u - 0.78 * u**4)
@@ -225,7 +225,7 @@ def glasses(canvas: Canvas, face: Face) -> None:
             area.blend(between(clamp(away + (rim + 0.5)), clamp(away + (0.5 - rim))), frame)
     x, y = head.at(0, -0.03, 1.05)
     w = 0.09 * head.width * head.turn_cos
-    with canvas.patch(x - w, x + w, y - 0.05, y + 0.05) as area:
+    with canvas.patch(x - w, x + w, y - 0.05, y + 0.05, once=True) as area:
         u = (area.x - x) / w
         arch, steep = y - 0.012 * (1 - u * u), steepness(0.024 / w * u, area.pixel)
         cover = between(below(area, arch - thick / 2, steep), below(area, arch + thick / 2, steep))

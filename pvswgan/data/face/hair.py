@@ -23,7 +23,7 @@ def behind(canvas: Canvas, face: Face) -> None:
     if style.bun:
         radius = style.bun * head.width
         _knot(canvas, face, x, middle - rise - 0.45 * radius, radius)
-    with canvas.patch(x - reach, x + reach, middle - rise * 1.15, end + 0.02) as area:
+    with canvas.patch(x - reach, x + reach, middle - rise * 1.15, end + 0.02, once=True) as area:
         u, v = (area.x - x) / wide, (area.y - middle) / rise
         up, low = np.minimum(v, 0), np.maximum(area.y - (end - round_end), 0) / round_end
         narrow = 1 / (1 + style.flare * np.maximum(v, 0)) ** 2
@@ -38,7 +38,7 @@ def behind(canvas: Canvas, face: Face) -> None:
 
 
 def _knot(canvas: Canvas, face: Face, x: Array, y: Array, radius: float) -> None:
-    with canvas.patch(x - radius, x + radius, y - radius, y + radius) as area:
+    with canvas.patch(x - radius, x + radius, y - radius, y + radius, once=True) as area:
         u, v = (area.x - x) / radius, (area.y - y) / radius
         colour = face.hair.shaded(0.35 * face.head.light * u - 0.4 * u * u, -0.3 * v - 0.3 * v * v)
         area.blend(ellipse(area, x, y, radius, radius), colour)
