@@ -163,7 +163,7 @@
         const input = place.parentElement.querySelector("input, select");
         if (place.dataset.problem && input) input.setAttribute("aria-invalid", String(Boolean(text)));
       }
-      this.parts.start.disabled = this.#options.read_only || Object.keys(problems).length > 0;
+      this.parts.start.disabled = !this.#options || this.#options.read_only || Object.keys(problems).length > 0;
     }
 
     #say(field, text) {
