@@ -203,7 +203,10 @@ class Models:
     def _generate(self, opened: Opened, request: ClipRequest, fast: bool) -> np.ndarray:
         """uint8 (1, T, H, W, 3)."""
         seed, truncation, offsets = request.quantised()
-        z = opened.latent(seed, offsets)
+        return self.draw(opened, opened.latent(seed, offsets), truncation, fast)
+
+    def draw(self, opened: Opened, z: torch.Tensor, truncation: float = 1.0, fast: bool = True) -> np.ndarray:
+        """The clips of latents z (N, latent_dim), uint8 (N, T, H, W, 3); one caller at a time."""
         with self._rendering:
             return video.to_uint8(opened.model.generate(z, truncation=truncation, fast=fast))
 

@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.routing import Mount
 
-from pvswgan.studio import data, explore, train
+from pvswgan.studio import compare, data, explore, latents, train
 from pvswgan.studio.models import Models
 from pvswgan.studio.views import css, static_files
 
@@ -125,7 +125,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _pages() -> list[tuple[str, Any]]:
     """(title, module) of each tab, in order; a module has build(studio) and routes(app, studio, guard)."""
-    return [("Explore", explore), ("Data", data), ("Train", train)]
+    pages = {"Explore": explore, "Train": train, "Compare": compare, "Latents": latents, "Data": data}
+    return list(pages.items())
 
 
 def build_page(studio: Studio, pages: list[tuple[str, Any]]) -> gr.Blocks:

@@ -1,0 +1,4 @@
+(() => {
+  "use strict";
+  window.pvs.view("latents", () => {});
+})();
