@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pvswgan.studio import processes, train_form
+from pvswgan.studio import processes, train_cost, train_form
 
 CONFIGS = {
     "tiny": "# Drawn faces, a few seconds.\ndata: {source: toyfaces}\nseed: 3\ntrain: {batch: 8}\n"
@@ -15,6 +15,15 @@ CONFIGS = {
     "elsewhere": "# Clips that are not here.\ndata: {source: videos, path: /nowhere/clips}\n"
     "growth: {stages: [[4, 4], [8, 8]], fade_kimg: 1, stable_kimg: 1}\nloss: {name: swgan, slope: 5}\n",
 }
+ESTIMATE = """
+import json, math, sys, yaml
+growth = yaml.safe_load(sys.stdin)["growth"]
+stages = len(growth["stages"] or []) or int(math.log2(growth["resolution"])) - 1
+print(json.dumps({"say": "timing"}), flush=True)
+print(json.dumps({"device": "cpu", "precision": "float32", "per_clip": [0.25] * stages, "timed": stages - 1,
+                  "given_up": []}), flush=True)
+print(json.dumps({"memory": [{"plain": 2e9, "checkpointing": 1e9}] * stages, "free": 16e9}), flush=True)
+"""
 FAKE = (sys.executable, "-m", "tests.studio.fakerun", "--as-trainer")
 
 
@@ -25,6 +34,7 @@ def pretend(folder: Path, patch: pytest.MonkeyPatch) -> None:
         (folder / f"{name}.yaml").write_text(text)
     patch.setattr(train_form, "CONFIGS", folder)
     patch.setattr(processes, "COMMAND", FAKE)
+    patch.setattr(train_cost, "COMMAND", (sys.executable, "-c", ESTIMATE))  # a quarter of a second a clip, 2 GB
 
 
 @pytest.fixture
