@@ -20,6 +20,7 @@ from pvswgan.data.sampler import Sampler
 from pvswgan.data.sources import open_store
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
+from train import heap
 from train.config import Config, check_processes, dump, load
 from train.cost import duration
 from train.distributed import ALONE, Group, GroupError
@@ -244,6 +245,7 @@ class Trainer:
         edge = self.plan.next_edge(before) <= engine.clips
         if edge or engine.shortages or _crossed(before, engine.clips, log.snapshot_kimg * 1000):
             self._snapshot(keep=edge)                        # after a shortage: so that a resume does not fail first
+            heap.trim()
             engine.shortages.clear()
         if time.monotonic() - self._status_time > STATUS_SECONDS:
             self._write_status(state="running")
