@@ -120,8 +120,7 @@ def _train(settings: Config | None, folder: Path, resume: bool, group: Group) ->
 def _dry_run(settings: Config) -> None:
     """The resolved settings, the plan with its time, the networks: nothing is written."""
     device = choose_device(settings.device)
-    if settings.precision == "auto":
-        settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
+    settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
     console.print(dump(settings))
     engine = Engine(settings, device, settings.precision)
     for name, module in (("generator", engine.G), ("discriminator", engine.D),
