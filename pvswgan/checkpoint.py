@@ -102,6 +102,20 @@ def network_checkpoints(run: str | Path) -> list[Path]:
     return sorted((Path(run) / "checkpoints").glob("*-network.safetensors"))
 
 
+def training_checkpoints(run: Path) -> list[Path]:
+    """The training files of a run folder, oldest first."""
+    return sorted((run / "checkpoints").glob("*-training.safetensors"))
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete checkpoints but the newest `keep` and the networks at the edges of phases."""
+    for path in training_checkpoints(folder.parent)[:-keep]:
+        path.unlink(missing_ok=True)
+    for path in network_checkpoints(folder.parent)[:-keep]:
+        if not path.with_name(path.name.replace("-network.safetensors", "-keep")).exists():
+            path.unlink(missing_ok=True)
+
+
 class Model:
     """A trained generator to sample from.
 

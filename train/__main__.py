@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from pvswgan.data.store import DataError
+from train import heap
 from train.config import Config, ConfigError, dump, load
 from train.cost import duration, measure, remaining
 from train.distributed import Group, GroupError, join
 from train.engine import Engine, NotFinite, choose_device
 from train.loop import Stopped, start_or_resume
+from train.memory import free_memory, own_memory, process_memory, step_memory
 from train.precision import choose_precision
 from train.run import RunError
 from train.shortage import NotEnoughMemory
@@ -40,6 +43,7 @@ def main(
 
     On several GPUs, or several machines: torchrun --nproc-per-node N -m train CONFIG.yaml ...
     """
+    heap.give_back()
     if threads:
         torch.set_num_threads(threads)
     try:
@@ -116,25 +120,42 @@ def _train(settings: Config | None, folder: Path, resume: bool, group: Group) ->
 def _dry_run(settings: Config) -> None:
     """The resolved settings, the plan with its time, the networks: nothing is written."""
     device = choose_device(settings.device)
-    if settings.precision == "auto":
-        settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
+    settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
     console.print(dump(settings))
     engine = Engine(settings, device, settings.precision)
     for name, module in (("generator", engine.G), ("discriminator", engine.D),
                          (f"{settings.loss.name} head", engine.loss)):
         console.print(f"{name}: {sum(p.numel() for p in module.parameters()):,} parameters")
-    per_clip, timed = measure(engine, say=lambda text: console.print(text, style="dim"))
-    table = Table("stage", "size TxHxW", "batch", "lr", "fade kimg", "stable kimg", "clips/s", "time", title="plan")
+    dim = partial(console.print, style="dim")
+    per_clip, timed = measure(engine, say=dim)
+    for shortage in engine.shortages:
+        dim(shortage.sentence())
+    dim("counting memory")
+    memory = _memory_columns(settings, device, own_memory(engine))
+    table = Table("stage", "size TxHxW", "batch", "lr", "fade kimg", "stable kimg", "clips/s", "time", *memory,
+                  title="plan")
     for i, stage in enumerate(engine.plan.stages):
         rate = ("" if i < timed else "~") + f"{1 / per_clip[i]:.3g}" if per_clip[i] else "-"
         table.add_row(str(i), stage.name, str(engine.batches[i]), f"{engine.rates[i]:g}", f"{stage.fade / 1000:g}",
                       f"{stage.stable / 1000:g}", rate,
-                      duration((stage.fade + stage.stable) * per_clip[i]))
+                      duration((stage.fade + stage.stable) * per_clip[i]), *(column[i] for column in memory.values()))
     console.print(table)
     if timed < len(per_clip):
         console.print("~ too slow to time here: scaled by arithmetic from the stage before")
+    console.print(f"GB: the most memory that a step takes; {free_memory(device) / 1e9:.3g} are free on {device} now")
     console.print(f"{engine.plan.total / 1000:g} kimg on {device} with {settings.precision}: about "
                   f"{duration(remaining(engine.plan, 0, per_clip))}")
+
+
+def _memory_columns(settings: Config, device: torch.device, own: int) -> dict[str, list[str]]:
+    """{heading: text for each stage}; of `auto` both with and without activation checkpointing."""
+    found, setting = step_memory(settings, settings.precision), settings.train.checkpointing
+
+    def column(name: str) -> list[str]:
+        return [f"{process_memory(getattr(m, name), device, own) / 1e9:.2f}" if m else "-" for m in found]
+
+    columns = {} if setting == "on" else {"GB": column("plain")}
+    return columns if setting == "off" else columns | {"checkpointing GB": column("checkpointing")}
 
 
 def _say(text: str) -> None:

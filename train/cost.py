@@ -17,8 +17,10 @@ def measure(engine: Engine, seconds: float = 30.0,
     """Seconds a clip at each stage, and how many stages were timed.
 
     Stages are timed in order while the budget lasts, two steps each after one to warm up; those after it are scaled by
-    their arithmetic from the last one timed. Changes the engine's weights: measure on one of its own.
+    their arithmetic from the last one timed. Where memory runs out a stage gives up what it would in a training.
+    Changes the engine's weights: measure on one of its own.
     """
+    engine.adapts = True
     plan = engine.plan
     work = [step_flops(engine.config, stage) for stage in range(len(plan.stages))]
     out: list[float] = []
@@ -46,11 +48,11 @@ def _time_steps(engine: Engine, batch: torch.Tensor) -> float:
     for trial in range(3):
         engine.clips = clips
         start = time.perf_counter()
-        terms = engine.step(lambda position, n, size: batch)
+        terms = engine.step(lambda position, n, size: batch[:n])
         float(terms["loss_G"])                                         # waits for a GPU
         if trial:
             best = min(best, time.perf_counter() - start)
-    return best / (len(batch) * engine.config.train.critic_steps)
+    return best / (engine.clips - clips)
 
 
 def remaining(plan: GrowthPlan, clips: int, per_clip: Sequence[float]) -> float:

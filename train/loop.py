@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psutil
 import torch
 
 from pvswgan import video
-from pvswgan.checkpoint import CheckpointError, network_checkpoints, read_tensors, save_network, save_tensors
+from pvswgan.checkpoint import (
+    CheckpointError,
+    prune,
+    read_tensors,
+    save_network,
+    save_tensors,
+    training_checkpoints,
+)
 from pvswgan.data.build import Told
-from pvswgan.data.sampler import Sampler
-from pvswgan.data.sources import open_store
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
+from train import heap
+from train.clips import sampler_of, store_of
 from train.config import Config, check_processes, dump, load
 from train.cost import duration
 from train.distributed import ALONE, Group, GroupError
@@ -27,6 +32,7 @@ from train.engine import Engine, NotFinite, choose_device
 from train.precision import choose_precision
 from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter, write_text
 from train.shortage import NotEnoughMemory
+from train.signals import StopSignals
 from train.work import step_flops
 
 SHOWN = 12                 # fixed latents in every snapshot
@@ -67,19 +73,17 @@ class Trainer:
 
     def _build(self, config: Config, resume: bool) -> None:
         self.group.connect(self.device)
-        precision: str = config.precision
-        if precision == "auto":
-            precision = self.group.first(lambda: choose_precision(config, self.device))
+        precision = self.group.first(lambda: choose_precision(config, self.device))
         self.config = config = config.model_copy(update={"precision": precision})
         if config.data.path is not None:                     # a resume may come from another working folder
             config.data = config.data.model_copy(update={"path": str(Path(config.data.path).resolve())})
         self.plan = config.plan()
         self.store = self.group.in_turn(self._open_store)
-        self.sampler = self._sampler(self.group.rank, self.group.world)
+        self.sampler = sampler_of(config, self.store, self.group.rank, self.group.world)
         self.engine = Engine(config, self.device, precision, self.group)
         self.engine.adapts = True
         self.work = [step_flops(config, stage) for stage in range(len(self.plan.stages))]
-        self.seconds = 0.0
+        self.seconds = self._waited = 0.0                    # of training; of it, for clips since the last tick
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
         self._before = 0                                     # clips before the last step
         self._tick_from = (0, 0.0)
@@ -103,17 +107,7 @@ class Trainer:
             if self.writer.asked("stop"):
                 raise Stopped("stopped while the clips were prepared")
 
-        data, last = self.config.data, self.plan.stages[-1]
-        return open_store(data.source, data.path, max(r for _, r in self.plan.sizes),
-                          frames=(last.frames - 1) * data.strides()[0] + 1, split=data.split, fps=data.fps,
-                          fold=data.fold, compact=data.compact, clips=data.clips if data.drawn() else None,
-                          progress=told)
-
-    def _sampler(self, rank: int = 0, world: int = 1) -> Sampler:
-        data = self.config.data
-        return Sampler(self.store, frames=self.plan.stages[-1].frames, stride=data.strides(), time=data.time,
-                       mirror=data.mirror, offset=data.offset, reverse=data.reverse, split=data.split,
-                       seed=self.config.seed, rank=rank, world=world)
+        return store_of(self.config, told)
 
     def _resume(self) -> None:
         found = self.group.first(self._newest_state)
@@ -159,7 +153,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end of the plan. Raises Stopped after a stop, NotFinite after a NaN."""
-        with _stop_signals(self):
+        with StopSignals(self._ask_to_stop):
             try:
                 if not self.engine.clips:
                     self._snapshot()                         # so that a run can be resumed from its first moment on
@@ -176,10 +170,14 @@ class Trainer:
                 self.sampler.close()
                 self.writer.close()
 
+    def _ask_to_stop(self) -> None:
+        self._stop = True
+        self._log("stopping after this step, with a checkpoint (once more to stop at once)")
+
     def _step(self) -> None:
         begin, self._before = time.perf_counter(), self.engine.clips
         try:
-            terms = self.engine.step(self.sampler.batch)
+            terms = self.engine.step(self._clips)
         finally:
             self._tell_shortages()
         if self.device.type == "cpu":
@@ -188,6 +186,12 @@ class Trainer:
         for name, value in terms.items():
             total, count = self._sums.get(name, (torch.zeros_like(value), 0))
             self._sums[name] = (total + value, count + 1)
+
+    def _clips(self, position: int, n: int, size: tuple[int, int]) -> torch.Tensor:
+        begin = time.perf_counter()
+        clips = self.sampler.batch(position, n, size)
+        self._waited += time.perf_counter() - begin
+        return clips
 
     def _tell_shortages(self) -> None:
         """Tell what the step gave up where memory ran out."""
@@ -244,6 +248,7 @@ class Trainer:
         edge = self.plan.next_edge(before) <= engine.clips
         if edge or engine.shortages or _crossed(before, engine.clips, log.snapshot_kimg * 1000):
             self._snapshot(keep=edge)                        # after a shortage: so that a resume does not fail first
+            heap.trim()
             engine.shortages.clear()
         if time.monotonic() - self._status_time > STATUS_SECONDS:
             self._write_status(state="running")
@@ -254,17 +259,20 @@ class Trainer:
     def _tick(self) -> None:
         self.engine.check()
         clips, seconds = self._tick_from
+        waited = None
         if self.seconds > seconds:
             rate = (self.engine.clips - clips) / (self.seconds - seconds)
             # Smoothed within a stage, so that the time left does not jump with every hiccup of the machine.
             new_stage = clips < self.plan.start(self._stage_of_step()) or not self._rate
             self._rate = rate if new_stage else 0.8 * self._rate + 0.2 * rate
-        self._tick_from = (self.engine.clips, self.seconds)
+            waited = round(self._waited / (self.seconds - seconds), 4)
+        self._tick_from, self._waited = (self.engine.clips, self.seconds), 0.0
         means = {name: (total / count).item() for name, (total, count) in self._sums.items()}
         self._sums = {}
         stage = self._stage_of_step()
         line = self._where() | {"seconds": round(self.seconds, 2), "batch": self.engine.batches[stage],
-                                "lr": self.engine.rates[stage], "memory_mb": memory_mb(self.device)}
+                                "lr": self.engine.rates[stage], "data_wait": waited,      # share of the time
+                                "memory_mb": memory_mb(self.device)}
         line |= means | self.engine.loss.statistics()
         self.writer.append_stats(line)
         self._write_status(state="running")
@@ -306,7 +314,7 @@ class Trainer:
 
     def _save_reals(self) -> None:
         """The first clips of the training, at every size, to compare with."""
-        sampler = self._sampler()                            # of all clips, not of this process's share
+        sampler = sampler_of(self.config, self.store)        # of all clips, not of this process's share
         for size in self.plan.sizes:
             clips = sampler.read(0, SHOWN, size)
             video.write_png(self.path / "samples" / f"reals-{size[0]}x{size[1]}.png",
@@ -356,20 +364,6 @@ class Trainer:
             self.progress(self.writer.status)
 
 
-def training_checkpoints(run: Path) -> list[Path]:
-    """The training files of a run folder, oldest first."""
-    return sorted((run / "checkpoints").glob("*-training.safetensors"))
-
-
-def prune(folder: Path, keep: int) -> None:
-    """Delete checkpoints but the newest `keep` and the networks at the edges of phases."""
-    for path in training_checkpoints(folder.parent)[:-keep]:
-        path.unlink(missing_ok=True)
-    for path in network_checkpoints(folder.parent)[:-keep]:
-        if not path.with_name(path.name.replace("-network.safetensors", "-keep")).exists():
-            path.unlink(missing_ok=True)
-
-
 def memory_mb(device: torch.device) -> float:
     """Memory in use: the GPU's greatest so far, or this process's."""
     if device.type == "cuda":
@@ -399,28 +393,3 @@ def _settings(config: Config | None, run_dir: Path, resume: bool) -> Config:
 
 def _crossed(before: int, after: int, every: float) -> bool:
     return int(after // every) > int(before // every)
-
-
-class _stop_signals:
-    """Inside, the first Ctrl-C (SIGTERM, closed terminal) stops after the step, with a checkpoint; a second at once."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.before: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self.before[number] = signal.signal(number, self._handle)
-        except ValueError:                                   # not the main thread: no signals arrive there
-            self.before = {}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.trainer._stop:
-            raise KeyboardInterrupt
-        self.trainer._stop = True
-        self.trainer._log("stopping after this step, with a checkpoint (once more to stop at once)")

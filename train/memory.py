@@ -1,8 +1,7 @@
 """How much memory a training step takes, found without taking it.
 
 The step itself runs on PyTorch's meta device, whose tensors have sizes but no data, and what it allocates and frees is
-counted. Not seen is what a kernel takes for itself (cuDNN's workspace), nor what the process holds besides (a CUDA
-context, PyTorch's own libraries: about half a gigabyte each).
+counted: what torch.cuda.max_memory_allocated would tell, but for what a kernel takes for itself (cuDNN's workspace).
 """
 
 from __future__ import annotations
@@ -12,21 +11,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from train import heap
 from train.config import Config
 from train.engine import Engine
 
-ROUND = 512          # bytes: PyTorch's allocators give out multiples of this (CUDA) or nearly as much (CPU)
+ROUND = 512          # bytes: PyTorch's allocator for CUDA gives out multiples of this
+AROUND = 1.2         # on a CPU a process holds so many times what its tensors take: gaps, and scratch of oneDNN
+BESIDES = 50 << 20   # bytes that a training on a CPU holds and a dry run does not: the clips' store, sample sheets
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """The greatest memory of a step of a stage, weights and optimisers included, in bytes: as the networks are, and
-    with activation checkpointing."""
+    """The greatest memory of a step of a stage in bytes, all tensors: weights, average and optimisers included. As the
+    networks are, and with activation checkpointing."""
 
     plain: int
     checkpointing: int
@@ -87,3 +90,21 @@ def _of_stage(engine: Engine, live: LiveBytes, stage: int) -> StepMemory | None:
         peak()                                                  # the optimisers' states are made
         peaks.append(peak())
     return StepMemory(*peaks)
+
+
+def process_memory(tensors: int, device: torch.device, own: int) -> float:
+    """Bytes that are taken for so many bytes of tensors: on a GPU those, on a CPU all of a process of which the program
+    itself holds `own`."""
+    return tensors if device.type == "cuda" else own + BESIDES + AROUND * tensors
+
+
+def own_memory(engine: Engine) -> int:
+    """Bytes that this process holds besides the tensors of an engine that has stepped: PyTorch's code, mostly."""
+    heap.trim()
+    grads = [p.grad for module in (engine.G, engine.D, engine.loss) for p in module.parameters() if p.grad is not None]
+    return psutil.Process().memory_info().rss - sum(t.nbytes for t in (*engine.state()[0].values(), *grads))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a training could have now."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available

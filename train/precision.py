@@ -20,8 +20,10 @@ HOPELESS = 2.0    # times slower: emulated, and going on would take minutes
 
 
 def choose_precision(config: Config, device: torch.device) -> str:
-    """'bfloat16' or 'float32'. On a GPU bfloat16 where it has it; on a CPU unless it is clearly slower at the plan's
-    last size, or the last that is not too large to time."""
+    """'bfloat16' or 'float32': what the configuration says; at `auto` on a GPU bfloat16 where it has it, on a CPU
+    unless it is clearly slower at the plan's last size, or the last that is not too large to time."""
+    if config.precision != "auto":
+        return config.precision
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if _slowdown(config, SMALL) > HOPELESS:

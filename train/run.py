@@ -240,9 +240,14 @@ def _last_byte(file: IO[bytes]) -> bytes:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file in one go."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file in one go."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(data)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

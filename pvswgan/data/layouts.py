@@ -62,11 +62,10 @@ class Found:
         return hashlib.sha256(json.dumps([stamps, self.how]).encode("ascii")).hexdigest()
 
 
-def find(path: Path, source: str, *, resolution: int, fps: float | None = None, clips: int | None = None,
-         fold: int = 1) -> Found:
+def find(path: Path, source: str, *, resolution: int, fps: float | None = None, fold: int = 1) -> Found:
     """The items in `path`, a folder or one file, of the kind `source`; "auto": of the kind that most clips are of.
 
-    resolution, fps  of the clips to be made;  clips: at most so many items, spread evenly;  fold: of UCF-101's lists
+    resolution, fps  of the clips to be made;  fold: of UCF-101's lists
     Raises DataError where there is none.
     """
     every = walk(path)
@@ -79,8 +78,7 @@ def find(path: Path, source: str, *, resolution: int, fps: float | None = None, 
     if not found.items:
         raise DataError(f"{path} has no {MEANINGS[kind]}")
     used = set(found.files)
-    items = spread(found.items, clips) if clips else found.items + found.missing
-    return replace(found, items=items, ignored=sum(file not in used for file in every))
+    return replace(found, items=found.items + found.missing, ignored=sum(file not in used for file in every))
 
 
 def kind_of(path: Path, every: Sequence[Path]) -> str:

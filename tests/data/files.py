@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pvswgan.data import ClipStore
+from pvswgan.data import ClipStore, StoreWriter
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -22,6 +22,16 @@ def needs(name: str) -> pytest.MarkDecorator:
 def noise(frames: int, height: int, width: int | None = None, seed: int = 0) -> np.ndarray:
     """uint8 (T, H, W, 3), every byte random."""
     return np.random.default_rng(seed).integers(0, 256, (frames, height, width or height, 3), dtype=np.uint8)
+
+
+def build(folder: Path, clips: list[np.ndarray]) -> ClipStore:
+    """A store of these clips, two classes and splits in turn, and of one file that was skipped."""
+    with StoreWriter(folder, clips[0].shape[1], ["a", "b"]) as writer:
+        for number, clip in enumerate(clips):
+            writer.add(clip, f"{number}.png", label=number % 2, start=100 * number, fps=10.0 + number,
+                       split=("train", "test")[number % 2])
+        writer.skip("bad.png", "is empty (0 bytes)")
+        return writer.commit()
 
 
 def blocks(frames: int, height: int, width: int) -> np.ndarray:

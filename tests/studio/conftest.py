@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pvswgan.studio import processes, train_cost, train_form
+from pvswgan.studio import data_stores, processes, train_cost, train_form
 
 CONFIGS = {
     "tiny": "# Drawn faces, a few seconds.\ndata: {source: toyfaces}\nseed: 3\ntrain: {batch: 8}\n"
@@ -41,3 +41,11 @@ def pretend(folder: Path, patch: pytest.MonkeyPatch) -> None:
 def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pretend(tmp_path / "configs", monkeypatch)
     return tmp_path / "configs"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of stores that is not there yet, and no store elsewhere."""
+    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(data_stores, "_added", {})
+    return tmp_path / "cache"

@@ -14,11 +14,7 @@ from pvswgan.studio import data_clips
 from pvswgan.video import split_sheet, to_uint8
 from tests.studio import stores
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def picture(data: bytes) -> np.ndarray:

@@ -11,21 +11,15 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pvswgan.studio import Settings, data_jobs, data_stores
+from pvswgan.studio import Settings, data_jobs
 from pvswgan.studio.server import create_app
 from tests.studio import stores
 from tests.studio.test_server import our_routes
 
+pytestmark = pytest.mark.usefixtures("cache")
 STARTS = [("import", {"source": "shapes"}), ("cancel", {"id": "x"}), ("resume", {"id": "x"}), ("forget", {"id": "x"}),
           ("open", {"path": "/etc"}), ("close", {"id": "one"}), ("discard", {"id": "one"}),
           ("discard-unfinished", {"id": "one"}), ("restore", {"id": "x"}), ("empty-trash", {"ids": []})]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(data_stores, "_added", {})
-    return tmp_path / "cache"
 
 
 @pytest.fixture

@@ -17,12 +17,7 @@ from pvswgan.data.pieces import Drop
 from pvswgan.studio import data_faces, data_stores
 from tests.studio import stores
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(data_stores, "_added", {})
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 # ---- the list ---------------------------------------------------------------------------------------------------

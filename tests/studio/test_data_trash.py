@@ -17,12 +17,7 @@ from pvswgan.studio.data_trash import TrashError
 from tests.studio import fakerun, stores
 from tests.studio.test_processes import until
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(data_stores, "_added", {})
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture

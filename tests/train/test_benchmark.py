@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+import train.benchmark.clip
 from pvswgan.data import toyfaces
 from pvswgan.data.sources import open_store
 from tests.data.files import noise, write_strip
@@ -11,6 +13,7 @@ from tests.train import tiny
 from train.benchmark.__main__ import app
 from train.benchmark.codec import codec_table, psnr, ssim
 from train.benchmark.reads import reads_table
+from train.benchmark.where import where_rows
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +59,22 @@ def test_import_and_draw_print_their_tables(tmp_path, cache):
     assert "files/s" in found.output and not list(cache.iterdir())       # the store that was measured is gone
     found = CliRunner().invoke(app, ["draw", "--resolution", "16", "--seconds", "0.1", "--workers", "1"])
     assert found.exit_code == 0 and "toyfaces" in found.output and "shapes" in found.output
+
+
+@pytest.mark.slow
+def test_one_clip_and_the_profile_print_their_tables(monkeypatch):
+    monkeypatch.setattr(train.benchmark.clip, "SIZES", {"4x8x8": ((4, 4), (4, 8))})
+    found = CliRunner().invoke(app, ["clip", "--draws", "3"])
+    assert found.exit_code == 0 and "4x8x8" in found.output
+    sizes = ["growth.resolution=8", "growth.frames=4", "train.batch=4", "growth.fade_kimg=1", "growth.stable_kimg=1"]
+    found = CliRunner().invoke(app, ["where", "1", *(word for size in sizes for word in ("--set", size))])
+    assert found.exit_code == 0 and "weight gradients" in found.output
+    with pytest.raises(ValueError, match="stage is 7; allowed: 0 to"):
+        CliRunner().invoke(app, ["where", "7"], catch_exceptions=False)
+
+
+def test_the_profile_counts_each_operator_once():
+    rows = where_rows(tiny.config(), torch.device("cpu"), 1, steps=1)
+    for name in ("engine", "reference"):
+        assert sum(row[f"{name}_share"] for row in rows) == pytest.approx(1)
+        assert next(row for row in rows if row["group"] == "weight gradients")[name] > 0

@@ -11,25 +11,17 @@ import pytest
 import torch
 
 import pvswgan
-from pvswgan.checkpoint import network_checkpoints, read_tensors
+from pvswgan.checkpoint import network_checkpoints, read_tensors, training_checkpoints
 from pvswgan.data.build import Told
 from tests.train import tiny
 from train.__main__ import app as command_line
 from train.engine import NotFinite
-from train.loop import Stopped, Trainer, training_checkpoints
+from train.loop import Stopped, Trainer
 from train.run import RunError, RunFolder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 LOSSES = [{"name": "swgan"}, {"name": "swgan", "blocks": 2, "slope_penalty": "as_released", "k": 0.01},
           {"name": "wgan-gp"}]
-
-
-@pytest.fixture(autouse=True)
-def one_thread(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path_factory.getbasetemp() / "stores"))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _quiet(*_):
@@ -57,6 +49,7 @@ def test_a_training_from_start_to_end(tmp_path, loss):
     stats = run.stats()
     assert stats[-1]["stage"] == 2 and [s["clips"] for s in stats] == sorted({s["clips"] for s in stats})
     assert {"loss_G", "loss_D", "distance", "gradient_penalty", "grad_norm_G", "clips_per_s"} <= stats[-1].keys()
+    assert all(0 <= line["data_wait"] <= 1 for line in stats)
     assert ("slice_scale_mean" in stats[-1]) == (loss["name"] == "swgan")
     assert {(s.frames, s.resolution) for s in run.samples()} == {(4, 4), (4, 8), (8, 8)}
     assert pvswgan.load(tmp_path).sample(2).shape == (2, 3, 8, 8, 8)
@@ -161,7 +154,7 @@ def test_a_stop_is_heard_while_clips_are_prepared(tmp_path, monkeypatch):
         RunFolder(tmp_path).request("stop")
         progress(Told(1, 1000, "clip 1"))
 
-    monkeypatch.setattr(train.loop, "open_store", slow)
+    monkeypatch.setattr(train.clips, "open_store", slow)
     with pytest.raises(Stopped):
         Trainer(tiny.config(), tmp_path, say=_quiet)
     assert RunFolder(tmp_path).state() == "stopped"

@@ -26,8 +26,16 @@ def timed(monkeypatch):
 
 
 def _config():
-    return tiny.config(growth={"resolution": 64, "frames": 16, "stages": None, "fade_kimg": 1, "stable_kimg": 1},
+    growth = {"resolution": 64, "frames": 16, "stages": None, "fade_kimg": 1, "stable_kimg": 1}
+    return tiny.config(precision="auto", growth=growth,
                        network={"fmap_base": 1024, "fmap_max": 64})
+
+
+@pytest.mark.parametrize("named", ["float32", "bfloat16"])
+def test_a_named_format_is_taken_without_timing(timed, named):
+    timed[1]["bfloat16"] = 50 if named == "bfloat16" else 0.1
+    assert choose_precision(_config().model_copy(update={"precision": named}), CPU) == named
+    assert not timed[0]
 
 
 @pytest.mark.parametrize("slower, name", [(0.4, "bfloat16"), (1.2, "bfloat16"), (1.5, "float32"), (50, "float32")])

@@ -5,24 +5,16 @@ import math
 import pytest
 import torch
 
-from pvswgan.checkpoint import read_tensors
+from pvswgan.checkpoint import read_tensors, training_checkpoints
 from tests.train import tiny
 from train.engine import Engine
-from train.loop import Trainer, training_checkpoints
+from train.loop import Trainer
 from train.run import RunFolder
 from train.shortage import NotEnoughMemory, give_up, is_shortage
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 BATCH = 8
 LAST = 2                                  # the stage at which memory runs out
-
-
-@pytest.fixture(autouse=True)
-def one_thread(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path_factory.getbasetemp() / "stores"))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _config(**train):

@@ -1,6 +1,6 @@
 """python -m train.benchmark: training steps of the engine, of a plain reference, and the roofline, stage by stage.
 
-With a command (reads, codec, import, draw): other tables of what this machine does, with machine and date.
+With a command (where, clip, reads, codec, import, draw): other tables of what this machine does, with machine and date.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rich.table import Table
 
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
+from train import heap
 from train.config import ConfigError, load
 
 console = Console(markup=False, highlight=False)
@@ -41,6 +42,7 @@ def steps(context: typer.Context,
           out: Annotated[Path | None, typer.Option(help="folder for NAME.json, NAME.md and NAME.svg")] = None,
           name: Annotated[str, typer.Option(help="NAME of the files")] = "steps") -> None:
     """Whole training steps: clips a second of the engine and of plain PyTorch, memory, and the least time possible."""
+    heap.give_back()                                         # as in a training
     if context.invoked_subcommand:
         return
     from train.benchmark import report
@@ -55,8 +57,7 @@ def steps(context: typer.Context,
     more = [f"precision={precision}", *([f"train.batch={batch}"] if batch else [])]
     settings = load(config, [*(overrides or []), *more])
     chosen, where = report.parse_stages(stages, len(settings.plan().stages)), choose_device(device)
-    if settings.precision == "auto":
-        settings = settings.model_copy(update={"precision": choose_precision(settings, where)})
+    settings = settings.model_copy(update={"precision": choose_precision(settings, where)})
     rates = measure_rates(where, getattr(torch, settings.precision))
     rows: list[report.Row] = []
     result = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "command": _command(), "config": str(config),
@@ -91,17 +92,13 @@ def reads(config: Annotated[Path, typer.Argument(help="configuration")] = Path("
           seconds: Annotated[float, typer.Option(min=0.1, help="of reading at each stage")] = 2.0,
           threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None) -> None:
     """Clips a second that the store gives, against what the trainer takes, stage by stage."""
-    from pvswgan.data.sources import open_store
     from train.benchmark.reads import reads_table
+    from train.clips import store_of
 
     if threads:
         torch.set_num_threads(threads)
     settings = load(config, overrides or [])
-    data, last = settings.data, settings.plan().stages[-1]
-    opened = ClipStore.open(store) if store else open_store(
-        data.source, data.path, last.resolution, frames=(last.frames - 1) * data.strides()[0] + 1,
-        clips=data.clips if data.drawn() else None, split=data.split, fps=data.fps, fold=data.fold,
-        compact=data.compact)
+    opened = ClipStore.open(store) if store else store_of(settings)
     rows = reads_table(settings, opened, seconds, say=lambda text: console.print(text, style="dim"))
     table = Table("stage", "size TxHxW", "batch", "read clips/s", "trained clips/s", "times",
                   title=f"{len(opened)} clips of {opened.folder.name}")
@@ -165,6 +162,47 @@ def draw(resolutions: Annotated[list[int] | None, typer.Option("--resolution", h
     table = Table("set", "pixels", "clips/s", title=f"clips of 32 frames, {count} processes")
     for row in draw_rows(resolutions or [32, 64, 128, 256], seconds, count):
         table.add_row(row["set"], str(row["resolution"]), f"{row['clips_s']:.1f}")
+    _show(table)
+
+
+@app.command()
+def clip(draws: Annotated[int, typer.Option(min=2, help="clips of each size")] = 100,
+         threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None) -> None:
+    """Milliseconds from a latent to one clip, as the page draws it, on the CPU."""
+    from train.benchmark.clip import clip_rows
+
+    if threads:
+        torch.set_num_threads(threads)
+    table = Table("size TxHxW", "channels", "precision", "clip p50 ms", "p95 ms", "with its JPEG sheet, p50 ms",
+                  title=f"{draws} clips, one at a time")
+    for row in clip_rows(draws):
+        table.add_row(row["size"], str(row["channels"]), row["precision"], f"{row['clip_p50']:.1f}",
+                      f"{row['clip_p95']:.1f}", f"{row['sheet_p50']:.1f}")
+    _show(table)
+
+
+@app.command()
+def where(stage: Annotated[int, typer.Argument(help="number of the stage")],
+          config: Annotated[Path, typer.Option(help="configuration")] = Path("configs/toyfaces-cpu.yaml"),
+          overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value of the configuration")] = None,
+          device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+          threads: Annotated[int | None, typer.Option(min=1, help="CPU threads")] = None) -> None:
+    """Where the time of a step goes, in the engine and in plain PyTorch: the profiler's operators in groups."""
+    from train.benchmark.where import where_rows
+    from train.engine import choose_device
+    from train.precision import choose_precision
+
+    if threads:
+        torch.set_num_threads(threads)
+    settings, chosen = load(config, overrides or []), choose_device(device)
+    settings = settings.model_copy(update={"precision": choose_precision(settings, chosen)})
+    if not 0 <= stage < len(settings.plan().stages):
+        raise ValueError(f"stage is {stage}; allowed: 0 to {len(settings.plan().stages) - 1}")
+    table = Table("operators", "engine ms", "share", "plain PyTorch ms", "share",
+                  title=f"a step of {settings.plan().stages[stage].name}, {settings.batches()[stage]} clips, {config}")
+    for row in where_rows(settings, chosen, stage):
+        table.add_row(row["group"], f"{1000 * row['engine']:.1f}", f"{row['engine_share']:.0%}",
+                      f"{1000 * row['reference']:.1f}", f"{row['reference_share']:.0%}")
     _show(table)
 
 

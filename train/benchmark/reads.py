@@ -10,6 +10,7 @@ import numpy as np
 
 from pvswgan.data.sampler import Sampler
 from pvswgan.data.store import ClipStore
+from train.clips import sampler_of
 from train.config import Config
 from train.cost import measure
 from train.engine import Engine, choose_device
@@ -24,11 +25,8 @@ def reads_table(config: Config, store: ClipStore, seconds: float = 2.0, budget: 
              and marked in "timed"
     """
     device = choose_device(config.device)
-    precision = config.precision if config.precision != "auto" else choose_precision(config, device)
-    engine = Engine(config, device, precision)
-    data, plan = config.data, engine.plan
-    sampler = Sampler(store, frames=plan.stages[-1].frames, stride=data.strides(), time=data.time, mirror=data.mirror,
-                      offset=data.offset, reverse=data.reverse, split=data.split, seed=config.seed)
+    engine = Engine(config, device, choose_precision(config, device))
+    plan, sampler = engine.plan, sampler_of(config, store)
     read = []
     for size, batch in zip(plan.sizes, engine.batches, strict=True):
         say(f"reading {size[0]}x{size[1]}x{size[1]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train import heap
 from train.benchmark.reference import Reference
 from train.benchmark.roofline import Rates, step_seconds, synchronise
 from train.config import Config
 from train.engine import Engine
+from train.shortage import is_shortage
 from train.work import step_flops
 
 LEAST_TRIALS = 2
 MOST_TRIALS = 50
-OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 
 
 def steps_table(config: Config, device: torch.device, stages: Sequence[int], seconds: float, rates: Rates,
@@ -56,7 +56,9 @@ def _row(engine: Engine, plain: Reference, stage: int, seconds: float, rates: Ra
         try:
             for _ in range(3 if device.type == "cuda" else 1):                 # what is captured is captured now
                 memory[name] = _memory_mb(work, device)
-        except OUT_OF_MEMORY:
+        except (RuntimeError, MemoryError) as error:
+            if not is_shortage(error):
+                raise
             memory[name] = None
             del works[name]
             _free(device)
@@ -116,13 +118,6 @@ def _status_kb(name: str) -> float:
 
 
 def _free(device: torch.device) -> None:
-    gc.collect()
+    heap.trim()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-        return
-    try:
-        import ctypes
-
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):
-        pass

@@ -10,8 +10,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from torch import Tensor
 
 from pvswgan import video
 from pvswgan.checkpoint import Model, save_network, save_tensors
+from train.run import write_bytes
 
 MOST_FILES = 8              # that a lent machine gives back; one is the file that is being written
 MOST_BYTES = 16 * 2**20     # of each
@@ -59,7 +58,7 @@ class Outbox:
         elif source.resolve() != folder.resolve():
             for name in files:
                 if (source / name).is_file():
-                    self._copy(source / name)
+                    write_bytes(folder / name, (source / name).read_bytes())
         for leftover in folder.glob(".*.tmp"):                    # of a visit that was killed
             leftover.unlink(missing_ok=True)
 
@@ -76,15 +75,6 @@ class Outbox:
             print(line, flush=True)
         with contextlib.suppress(OSError), open(self.folder / LOG, "a", encoding="utf-8") as file:
             file.write(line + "\n")
-
-    def write(self, name: str, data: bytes) -> None:
-        """A small file, replaced whole."""
-        aside = self.folder / f".{name}.{os.getpid()}.tmp"
-        try:
-            aside.write_bytes(data)
-            os.replace(aside, self.folder / name)
-        finally:
-            aside.unlink(missing_ok=True)
 
     def save_state(self, name: str, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
         if size(tensors) > MOST_BYTES - HEADER_BYTES:
@@ -104,13 +94,8 @@ class Outbox:
         for shown in (SHOWN, SHOWN // 2, 1):
             data = video.png_bytes(sheet([self._shown[name][:shown] for name in order]))
             if len(data) <= MOST_BYTES:
-                self.write(SAMPLES, data)
+                write_bytes(self.folder / SAMPLES, data)
                 return
-
-    def _copy(self, path: Path) -> None:
-        aside = self.folder / f".{path.name}.{os.getpid()}.tmp"
-        shutil.copyfile(path, aside)                              # not its mode: what came back may be read-only
-        os.replace(aside, self.folder / path.name)
 
 
 def size(tensors: Mapping[str, Tensor]) -> int:

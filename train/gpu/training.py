@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from pvswgan import video
-from pvswgan.checkpoint import CheckpointError, Model, load, read_tensors, save_tensors
-from pvswgan.data.sampler import Sampler
-from pvswgan.data.sources import open_store
+from pvswgan.checkpoint import CheckpointError, Model, load, read_tensors, save_tensors, training_checkpoints
 from pvswgan.latents import sample_latents
+from train.clips import sampler_of, store_of
 from train.config import Config, dump, parse
 from train.config import load as load_config
 from train.cost import duration
@@ -23,7 +22,6 @@ from train.gpu import process
 from train.gpu.outbox import HEADER_BYTES, MOST_BYTES, SHOWN, Outbox
 from train.gpu.quality import distance
 from train.gpu.state import pack, unpack
-from train.loop import training_checkpoints
 from train.run import RunFolder, write_text
 
 JUDGED = 256                # clips, fewer where they are so large that these would not fit in VOXELS
@@ -145,12 +143,7 @@ class Training:
         return self._kept[size]
 
     def _read(self, size: tuple[int, int]) -> Tensor:
-        data, last = self.config.data, self.config.plan().stages[-1]
-        store = open_store(data.source, data.path, max(r for _, r in self.config.plan().sizes),
-                           frames=(last.frames - 1) * data.strides()[0] + 1, split=data.split, fps=data.fps,
-                           fold=data.fold, compact=data.compact, clips=data.clips if data.drawn() else None)
-        sampler = Sampler(store, frames=last.frames, stride=data.strides(), time=data.time, mirror=data.mirror,
-                          offset=data.offset, reverse=data.reverse, split=data.split, seed=self.config.seed)
+        sampler, last = sampler_of(self.config, store_of(self.config)), self.config.plan().stages[-1]
         self.out.show("reals", video.to_uint8(sampler.read(0, SHOWN, (last.frames, last.resolution))))
         clips = sampler.read(0, max(SHOWN, min(JUDGED, VOXELS // (size[0] * size[1] ** 2))), size)
         sampler.close()

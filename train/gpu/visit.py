@@ -18,6 +18,7 @@ from train.config import load
 from train.gpu import process
 from train.gpu.outbox import STEPS, Outbox
 from train.gpu.training import Training
+from train.run import write_bytes
 
 BENCHMARK = process.ROOT / "configs" / "paper.yaml"
 REHEARSAL = ["device=cpu", "precision=float32", "data.clips=16", "growth.stages=[[4,4],[4,8],[8,8]]",
@@ -127,7 +128,7 @@ class Visit:
             return
         target = self.out.folder / STEPS
         if not target.is_file() or target.read_bytes() != data:
-            self.out.write(STEPS, data)
+            write_bytes(target, data)
 
     # --- trainings --------------------------------------------------------------------------------------------
 
