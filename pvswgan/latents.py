@@ -1,9 +1,9 @@
-"""Latents: drawing them (the same everywhere), walking between them, and the directions worth walking in."""
+"""Latents: drawing them (the same everywhere) and walking between them. Where to walk: directions.py."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,40 +96,25 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     return (wa * ua + wb * ub) * torch.lerp(la, lb, t)
 
 
+def walk(keyframes: Tensor, at: Sequence[float]) -> Tensor:
+    """Latents (len(at), dim) on the looping walk through keyframes (k, dim), by slerp from each to the next.
+
+    at 2.25: a quarter of the way from keyframe 2 to the next one. After the last comes the first again, so that at k the
+    walk is where it began. Raises ValueError for no keyframes.
+    """
+    if not len(keyframes):
+        raise ValueError("a walk has 0 keyframes; allowed: 1 or more")
+    places = [divmod(u % len(keyframes), 1) for u in at]
+    steps = [slerp(keyframes[int(i)], keyframes[(int(i) + 1) % len(keyframes)], t) for i, t in places]
+    return torch.stack(steps) if steps else keyframes[:0]
+
+
+def on_sphere(z: Tensor) -> Tensor:
+    """Latents (n, dim) brought to length sqrt(dim), as the generator's pixel norm does: the clips stay the same."""
+    return z / z.square().mean(1, keepdim=True).sqrt()
+
+
 def affordable(generator: Generator, samples: int, floats: int = 2**26) -> int:
     """So many samples of the first layer's activations as fit into `floats` numbers, at least 64. A generator that
     begins at its full size (no growing) has a first layer of millions."""
     return min(samples, max(64, floats // generator.dense.shape[0]))
-
-
-@dataclass(frozen=True)
-class Directions:
-    """Principal directions in latent space: vectors (k, dim), each the change of z that moves its principal component
-    by one standard deviation; scales (k,) their lengths; explained (k,) shares of the activations' variance."""
-
-    vectors: Tensor
-    scales: Tensor
-    explained: Tensor
-
-
-@torch.no_grad()
-def directions(generator: Generator, k: int = 16, samples: int = 4096, seed: int = 0) -> Directions:
-    """PCA of the first layer's activations, regressed back to z (Harkonen et al. 2020, GANSpace, for BigGAN).
-
-    z itself is isotropic: it has no directions to find. Signs are fixed (the largest entry is positive), so that the
-    same model always has the same sliders. k at most latent_dim.
-    """
-    from sklearn.decomposition import PCA
-
-    k = min(k, generator.latent_dim)
-    samples = affordable(generator, samples)
-    z = sample_latents(samples, generator.latent_dim, seed).double()
-    z = z / z.square().mean(1, keepdim=True).sqrt()                           # what the generator's pixel norm leaves
-    activations = generator.start(z.float().to(generator.dense.device)).flatten(1).cpu().numpy()
-    pca = PCA(k, svd_solver="randomized", random_state=seed).fit(activations)
-    x = torch.from_numpy(pca.transform(activations)).double()
-    x = x / x.std(0, correction=0)
-    vectors = torch.linalg.lstsq(x, z).solution                               # (k, dim): z = x U
-    vectors = vectors * vectors.gather(1, vectors.abs().argmax(1, keepdim=True)).sign()
-    return Directions(vectors.float(), vectors.norm(dim=1).float(),
-                      torch.from_numpy(np.asarray(pca.explained_variance_ratio_)).float())

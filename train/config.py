@@ -36,7 +36,7 @@ class Data(Section):
     source: Literal["auto", "toyfaces", "shapes", "videos", "ucf101", "strips", "frames", "array"] = Field(
         "auto", description="what the clips are; auto: from the folder's layout")
     path: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="folder of clips; relative to where the command runs")
+        None, description="folder of clips; relative to where the command runs; null: none, the clips are drawn")
     mirror: bool = Field(True, description="show half of the clips mirrored left to right")
     time: Literal["average", "subsample", "window"] = Field(
         "average", description="how a stage with fewer frames sees a clip")
@@ -65,7 +65,7 @@ class Growth(Section):
     order: Literal["paper", "joint", "space-first", "time-first"] = Field(
         "paper", description="what grows when: as the released code, both at once, or one after the other")
     stages: list[Annotated[list[Whole], Field(min_length=2, max_length=2)]] | None = Field(
-        None, description="[[frames, pixels], ...] wins over order")
+        None, description="[[frames, pixels], ...], from the first stage on: wins over order, resolution and frames")
     resolution: Whole = Field(32, ge=4, le=256, description="pixels of the last stage")
     frames: Whole = Field(16, ge=1, le=64, description="frames of the last stage")
     fade_kimg: Kimg | list[Kimg] = Field(
@@ -73,18 +73,22 @@ class Growth(Section):
     stable_kimg: Kimg | list[Kimg] = Field(
         600, description="thousands of clips after the fade; a list: one a stage")
     total_kimg: Annotated[Real, Field(gt=0, le=1e6)] | None = Field(
-        None, description="where more, the last stage trains on")
+        None, description="thousands of clips in all: the last stage trains on till then; null: as the stages add up")
 
 
 class Network(Section):
     latent_dim: Whole = Field(128, ge=1, le=1024, description="length of z")
-    fmap_base: Whole = Field(1024, ge=8, le=16384, description="channels at H pixels: fmap_base * 2 / H ...")
-    fmap_max: Whole = Field(128, ge=1, le=1024, description="... but at most this many")
+    fmap_base: Whole = Field(
+        1024, ge=8, le=16384, description="channels at H pixels: fmap_base * 2 / H, at most fmap_max")
+    fmap_max: Whole = Field(128, ge=1, le=1024, description="the most channels that a layer has")
     mbstd_group: Whole = Field(4, ge=1, description="clips that share a minibatch standard deviation")
 
 
+WHICH_LOSS = "swgan: sliced Wasserstein; wgan-gp: the comparison"
+
+
 class SwganLoss(Section):
-    name: Literal["swgan"] = "swgan"
+    name: Literal["swgan"] = Field("swgan", description=WHICH_LOSS)
     blocks: Whole = Field(1, ge=1, le=16, description="orthogonal matrices side by side")
     gp: Real = Field(50.0, ge=0, description="weight of the gradient penalty")
     slope: Real = Field(10.0, ge=0, description="weight of the slope penalty")
@@ -94,9 +98,9 @@ class SwganLoss(Section):
 
 
 class WganGpLoss(Section):
-    name: Literal["wgan-gp"]
+    name: Literal["wgan-gp"] = Field(description=WHICH_LOSS)
     gp: Real = Field(10.0, ge=0, description="weight of the gradient penalty")
-    drift: Real = Field(0.001, ge=0, description="weight of E D(real)^2")
+    drift: Real = Field(0.001, ge=0, description="weight of E D(real)^2, which keeps the critic near 0")
 
 
 Augment = Literal["shift", "colour", "cutout"]
@@ -112,20 +116,23 @@ class Train(Section):
         16, description="clips a step, of all processes together; a list: one a stage")
     lr: Rate | list[Rate] = Field(
         1e-3, description="Adam's learning rate; a list: one a stage")
-    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = Field([0.0, 0.99], description="of Adam")
-    ema_half_life_kimg: Real = Field(10.0, ge=0, description="of the averaged generator, the one that is sampled")
+    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = Field(
+        [0.0, 0.99], description="Adam's two decay rates, of gradients and of their squares")
+    ema_half_life_kimg: Real = Field(
+        10.0, ge=0, description="half-life of the averaged generator, the one that is sampled, in thousands of clips")
     critic_steps: Whole = Field(1, ge=1, le=16, description="critic steps for each generator step")
     gp_interval: Whole = Field(1, ge=1, le=64, description="gradient penalty every so many critic steps, as many times "
                                                           "as strong (changes the mathematics)")
     checkpointing: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         "auto", description="compute activations twice: less memory, more time; auto: at a stage where memory runs out")
-    augment: list[Augment] = Field([], description="differentiable augmentation of reals and fakes alike")
+    augment: list[Augment] = Field(
+        [], description="differentiable augmentation of reals and fakes alike, for few clips")
 
 
 class Log(Section):
-    tick_kimg: Real = Field(1.0, ge=0.001, description="between lines of statistics")
-    snapshot_kimg: Real = Field(10.0, ge=0.001, description="between samples and checkpoints")
-    keep: Whole = Field(3, ge=1, description="newest checkpoints kept (the last of each stage stays besides)")
+    tick_kimg: Real = Field(1.0, ge=0.001, description="thousands of clips between lines of statistics")
+    snapshot_kimg: Real = Field(10.0, ge=0.001, description="thousands of clips between samples and checkpoints")
+    keep: Whole = Field(3, ge=1, description="newest checkpoints that are kept; the last of each stage stays besides")
 
 
 class Config(Section):

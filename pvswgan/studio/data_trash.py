@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
-import secrets
-import shutil
 import threading
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,24 +22,24 @@ from pvswgan.data.growing import growing_folder
 from pvswgan.data.sources import cache_folder
 from pvswgan.studio import data_stores, train_watch
 from pvswgan.studio.data_stores import UnknownStoreError, plain
+from pvswgan.studio.trash import Trash, TrashError
 
-_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _PROC = Path("/proc")
 _changing = threading.Lock()
-
-
-class TrashError(RuntimeError):
-    """Something cannot be deleted, or put back; the message is a sentence."""
 
 
 def root() -> Path:
     return cache_folder() / ".trash"
 
 
+def _trash() -> Trash:
+    return Trash(root())
+
+
 def listed() -> list[dict[str, Any]]:
     """What is in the trash, newest first: [{"id", "name", "unfinished", "bytes"}]."""
     return [{"id": item.parent.name, "name": _name(item), "unfinished": item.name.startswith("."),
-             "bytes": data_stores.bytes_held(item)} for item in _items()]
+             "bytes": data_stores.bytes_held(item)} for item in _trash().items()]
 
 
 def discard_store(name: str, runs: Path) -> str:
@@ -62,7 +58,7 @@ def discard_store(name: str, runs: Path) -> str:
         with _not_at_work(growing_folder(folder.resolve()), name):
             _check_unread(folder, name, runs)
             data_stores.release(folder)
-            return _move(folder)
+            return _trash().put(folder)
 
 
 def discard_build(name: str) -> str:
@@ -72,21 +68,18 @@ def discard_build(name: str) -> str:
         if folder is None:
             raise UnknownStoreError(f"There is no unfinished store {name!r} in {cache_folder()}.")
         with _not_at_work(folder, name):
-            return _move(folder)
+            return _trash().put(folder)
 
 
 def restore(id: str) -> str:
     """Put something back where it was; returns the name of the store. Raises UnknownStoreError, TrashError."""
     with _changing:
-        item = next((item for item in _items() if item.parent.name == id), None)
+        item = _trash().find(id)
         if item is None:
             raise UnknownStoreError(f"There is nothing {id!r} in the trash.")
-        place = cache_folder() / item.name
-        if os.path.lexists(place):
-            raise TrashError(f"{_name(item)} cannot be put back: there is another one of that name again.")
-        os.rename(item, place)
-        item.parent.rmdir()
-        return _name(item)
+        name = _name(item)
+        _trash().back(item, cache_folder() / item.name, name)
+        return name
 
 
 def empty(ids: Collection[str]) -> int:
@@ -95,40 +88,7 @@ def empty(ids: Collection[str]) -> int:
     Raises OSError.
     """
     with _changing:
-        freed = 0
-        for item in [item for item in _items() if item.parent.name in ids]:
-            held = data_stores.bytes_held(item)
-            shutil.rmtree(item.parent)
-            freed += held
-        return freed
-
-
-# ---- where it lies ----------------------------------------------------------------------------------------------
-
-
-def _items() -> list[Path]:
-    """Folders in the trash, newest first. Only what `_move` has put there: a link, or somebody's own, is left alone."""
-    if root().is_symlink():
-        return []
-    try:
-        places = [place for place in root().iterdir() if _ID.fullmatch(place.name) and not place.is_symlink()]
-        found = [(place, list(place.iterdir())) for place in places if place.is_dir()]
-    except OSError:
-        return []  # nothing was deleted yet, or it is being emptied
-    return [inside[0] for _, inside in sorted(found, reverse=True) if len(inside) == 1]
-
-
-def _move(folder: Path) -> str:
-    if root().is_symlink():
-        raise TrashError(f"{root()} is a link; nothing is deleted there. Remove it first.")
-    place = root() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-    place.mkdir(parents=True)
-    try:
-        os.rename(folder, place / folder.name)
-    except OSError:
-        place.rmdir()
-        raise
-    return place.name
+        return _trash().empty(ids, data_stores.bytes_held)
 
 
 def _name(item: Path) -> str:

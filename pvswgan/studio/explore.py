@@ -1,43 +1,36 @@
-"""The Explore page: a model, a seed, and sliders along its directions, shown at once; and its export.
+"""The Explore page: a model, a point in its latent space, and ways to move it, shown at once.
 
-The whole page is one view (views/explore.html, .js, .css). It talks to five routes: the list of models, one
-model opened, its directions, a clip as a JPEG sprite sheet, and a clip as a file.
+The whole page is one view (views/explore.html, .js, .css). Here are the list of models and the clips; directions.py,
+projections.py and exports.py have the other routes.
 """
 
 from __future__ import annotations
 
-import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from fastapi import Depends, FastAPI, HTTPException, Response
-from pydantic import Field
+from fastapi import Depends, FastAPI, Response
 
-from pvswgan import video
-from pvswgan.checkpoint import CheckpointError, Model, plan_of
-from pvswgan.studio.models import SLIDERS, ClipRequest, Entry, Opened, UnknownModelError
+from pvswgan.checkpoint import Model, plan_of
+from pvswgan.studio import directions, exports, projections
+from pvswgan.studio.answers import asked, sheet_answer
+from pvswgan.studio.models import Entry, Opened
+from pvswgan.studio.points import ClipRequest, RowsRequest, WalkRequest
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
-MEDIA = {"mp4": "video/mp4", "gif": "image/gif"}
-
-
-class ExportRequest(ClipRequest):
-    """A clip as a file: its format, frames a second, and how many times larger than the model's pixels."""
-
-    format: Literal["mp4", "gif"] = "mp4"
-    fps: float = Field(default=16.0, ge=1.0, le=60.0, allow_inf_nan=False)
-    scale: int = Field(default=1, ge=1, le=16)
+SCRIPTS = ("explore_state.js", "explore_code.js", "explore_direction.js", "explore_models.js", "explore_latent.js",
+           "explore_history.js", "explore_seeds.js", "explore_directions.js", "explore_keyframes.js", "explore_walk.js",
+           "explore_sheet.js", "explore_slices.js", "explore_projection.js", "explore_export.js", "explore_keyboard.js",
+           "explore_link.js")
 
 
 def build(studio: Studio) -> None:
     """Puts the page into the Blocks context it is called in."""
-    view("explore", sliders=SLIDERS)
+    view("explore", *SCRIPTS)
 
 
 def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
@@ -50,37 +43,24 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
 
     @app.get("/api/model", dependencies=guarded)
     def open_model(id: str) -> dict[str, Any]:
-        return describe(_asked(models.open, id))
-
-    @app.get("/api/directions", dependencies=guarded)
-    def directions(id: str) -> dict[str, Any]:
-        # Apart from the opening: finding them takes seconds, and a first clip needs none.
-        found = _asked(models.open, id).directions
-        return {"explained": [float(share) for share in found.explained]}
+        return describe(asked(models.open, id))
 
     @app.post("/api/render", dependencies=guarded)
     def render(request: ClipRequest) -> Response:
-        jpeg, frames, resolution, milliseconds = _asked(models.sheet, request)
-        headers = {"X-Frames": str(frames), "X-Resolution": str(resolution), "X-Seq": str(request.seq)}
-        headers |= {"Cache-Control": "no-store", "Server-Timing": f"render;dur={milliseconds:.1f}"}
-        return Response(jpeg, media_type="image/jpeg", headers=headers)
+        sheet, milliseconds = asked(models.sheet, request)
+        timing = {"X-Seq": str(request.seq), "Server-Timing": f"render;dur={milliseconds:.1f}"}
+        return sheet_answer(sheet, **timing)
 
-    @app.post("/api/export", dependencies=guarded)
-    def export(request: ExportRequest) -> Response:
-        clip = _asked(models.clip, request)
-        name = file_name(_asked(models.find, request.model), request)
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Response(encode(clip, request), media_type=MEDIA[request.format], headers=headers)
+    @app.post("/api/rows", dependencies=guarded)
+    def rows(request: RowsRequest) -> Response:
+        return sheet_answer(asked(models.rows, request))
 
+    @app.post("/api/walk", dependencies=guarded)
+    def walk(request: WalkRequest) -> Response:
+        return sheet_answer(asked(models.walked, request))
 
-def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
-    """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
-    try:
-        return call(*arguments)
-    except UnknownModelError as error:
-        raise HTTPException(404, str(error)) from error
-    except CheckpointError as error:
-        raise HTTPException(422, str(error)) from error
+    for part in (directions, projections, exports):
+        app.include_router(part.router(studio, guard))
 
 
 def describe_group(group: list[Entry], studio: Studio) -> dict[str, Any]:
@@ -128,17 +108,3 @@ def trained_on(model: Model) -> str:
     loss = (config.get("loss") or {}).get("name", "unknown")
     size = f"{model.frames} frames at {model.resolution} × {model.resolution}"
     return f"Trained on {where}: {kimg} kimg, clips of {size}, loss {loss}."
-
-
-def encode(clip: np.ndarray, request: ExportRequest) -> bytes:
-    """The clip (T, H, W, 3) as an mp4's or GIF's bytes, each pixel a crisp square of scale x scale."""
-    with tempfile.TemporaryDirectory(prefix="pvswgan-export-") as folder:
-        path = Path(folder) / f"clip.{request.format}"
-        video.write(clip[None], path, fps=request.fps, scale=request.scale)
-        return path.read_bytes()
-
-
-def file_name(entry: Entry, request: ExportRequest) -> str:
-    """A plain ASCII name for the saved file: model, seed, format."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", entry.id.replace("run:", "").replace("asset:", "")).strip("-.")
-    return f"{plain or 'clip'}-seed{request.seed}.{request.format}"

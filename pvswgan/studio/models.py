@@ -5,22 +5,29 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
 
 import pvswgan
-from pvswgan import latents, video
+from pvswgan import directions, video
 from pvswgan.checkpoint import CheckpointError, network_checkpoints
+from pvswgan.directions import Directions
+from pvswgan.latents import sample_latents, slerp, walk
+from pvswgan.studio.kept import Kept, KeptError, UnknownKeptError
+from pvswgan.studio.points import ClipRequest, Place, Point, RowsRequest, WalkRequest
+from pvswgan.studio.turns import Recent, Turns
 
-SLIDERS = 8
+FOUND = 16  # directions of a kind
+TOGETHER = 2**15  # voxels that are drawn in one turn: no slider of another tab waits longer than for these
+LARGEST_SHEET = 2**25  # pixels
 Load = Callable[[Path], pvswgan.Model]
+Kind = Literal["pca", "sefa"]
+FIND = {"pca": directions.pca, "sefa": directions.sefa}
 
 
 class UnknownModelError(KeyError):
@@ -30,19 +37,8 @@ class UnknownModelError(KeyError):
         return str(self.args[0])
 
 
-class ClipRequest(BaseModel):
-    """Which clip: a model, a seed, its truncation, and steps along the directions in standard deviations."""
-
-    model: str = Field(max_length=300)
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    truncation: float = Field(default=1.0, ge=0.0, le=1.0, allow_inf_nan=False)
-    offsets: list[float] = Field(default_factory=list, max_length=SLIDERS)
-    seq: int = Field(default=0, ge=0)
-
-    def quantised(self) -> tuple[int, float, tuple[float, ...]]:
-        """(seed, truncation, offsets) in steps of 1/1000: what is rendered, and the key of the cache."""
-        offsets = [round(min(max(x, -6.0), 6.0), 3) + 0.0 for x in self.offsets]
-        return self.seed, round(self.truncation, 3), tuple(offsets + [0.0] * (SLIDERS - len(offsets)))
+class TooMuchError(ValueError):
+    """A picture larger than one answer may be. str() is a sentence for the page."""
 
 
 @dataclass(frozen=True)
@@ -51,89 +47,58 @@ class Entry:
 
     id: str
     name: str
-    kind: str  # "run" or "asset"
+    kind: str  # "run", "asset" or "file"
     path: Path
     clips: int | None = None
 
 
 @dataclass
 class Opened:
-    """A loaded model. The directions are found at the first slider and kept."""
+    """A loaded model. key: of its file as it is on the disk."""
 
     entry: Entry
     model: pvswgan.Model
     key: Hashable
-    _directions: latents.Directions | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def directions(self) -> latents.Directions:
-        with self._lock:
-            if self._directions is None:
-                self._directions = latents.directions(self.model.generator, k=SLIDERS)
-            return self._directions
-
-    def latent(self, seed: int, offsets: tuple[float, ...]) -> torch.Tensor:
-        """z (1, latent_dim): the seed's latent, moved along the directions."""
-        z = latents.sample_latents(1, self.model.latent_dim, seed)
-        if any(offsets):
-            found = self.directions
-            z = z + torch.tensor(offsets[: len(found.vectors)]) @ found.vectors
-        return z
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Recent:
-    """The most recently used values, up to a total weight. Safe to use from several threads."""
+@dataclass(frozen=True)
+class Sheet:
+    """Clips as a JPEG sprite sheet: a row for each clip."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit, self.weight = limit, 0
-        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable) -> Any:
-        """The value put under this key, or None."""
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
-
-    def put(self, key: Hashable, value: Any, weight: int = 1) -> None:
-        """Keeps the value; the least recently used ones go until the total weight fits again."""
-        with self._lock:
-            self.weight += weight - self._values.pop(key, (None, 0))[1]
-            self._values[key] = value, weight
-            while self.weight > self.limit and len(self._values) > 1:
-                self.weight -= self._values.popitem(last=False)[1][1]
+    jpeg: bytes
+    rows: int
+    frames: int
+    resolution: int
 
 
 class Models:
-    """Every model of a studio. Ids: "asset:NAME", "run:NAME" (its newest checkpoint), "run:NAME@CLIPS".
+    """Every model of a studio. Ids: "asset:NAME", "file:NAME" (NAME.safetensors in the runs folder), "run:NAME" (its
+    newest checkpoint), "run:NAME@CLIPS".
 
     A page only ever names ids, and an id is looked up in what is on the disk: no path comes from outside.
     """
 
     def __init__(self, runs: Path, assets: Path, load: Load | None = None) -> None:
         self.runs, self.assets = Path(runs), Path(assets)
+        self.kept = Kept(self.runs)
+        self.drawn_at = 0.0  # time.monotonic() when somebody last waited for a clip
         self._load = load or pvswgan.load
         self._found: dict[str, Entry] = {}
         self._opened = Recent(4)  # models
+        self._directions = Recent(256)  # two a model that somebody has explored
         self._sheets = Recent(64 * 2**20)  # bytes
         self._opening = threading.Lock()
         # One render at a time, whichever model: two at once would only take each other's cores.
-        self._rendering = threading.Lock()
+        self._rendering = Turns()
 
     # ---- what there is ----
 
     def groups(self) -> list[list[Entry]]:
         """One list for each asset and each run with a checkpoint: its checkpoints, newest first."""
-        groups = self._runs() + self._assets()
+        groups = self._runs() + _files(self.runs, "file") + _files(self.assets, "asset")
         self._found = {entry.id: entry for group in groups for entry in group}
         return groups
-
-    def _assets(self) -> list[list[Entry]]:
-        files = sorted(self.assets.glob("*.safetensors")) if self.assets.is_dir() else []
-        return [[Entry(f"asset:{file.stem}", file.stem, "asset", file)] for file in files]
 
     def _runs(self) -> list[list[Entry]]:
         folders = [f for f in self.runs.iterdir() if f.is_dir()] if self.runs.is_dir() else []
@@ -173,18 +138,6 @@ class Models:
                     self._opened.put(key, opened)
         return opened
 
-    def sheet(self, request: ClipRequest) -> tuple[bytes, int, int, float]:
-        """(JPEG sprite sheet of one row, frames, resolution, milliseconds it took) by the quickest path."""
-        began = time.perf_counter()
-        opened = self.open(request.model)
-        key = (opened.key, request.quantised())
-        known = self._sheets.get(key)
-        if known is None:
-            clip = self._generate(opened, request, fast=True)
-            known = video.encode_jpeg(video.sprite_sheet(clip)), clip.shape[1], clip.shape[2]
-            self._sheets.put(key, known, weight=len(known[0]))
-        return *known, 1000 * (time.perf_counter() - began)
-
     def warm(self) -> None:
         """Opens the model that the page will show first, so that the first person does not wait for it."""
         import sklearn.decomposition  # noqa: F401  a second or two
@@ -194,7 +147,93 @@ class Models:
             if groups:
                 opened = self.open(groups[0][0].id)
                 self._generate(opened, ClipRequest(model=opened.entry.id), fast=True)
-                _ = opened.directions
+                self.directions(opened, "pca")
+
+    # ---- places in its latent space ----
+
+    def directions(self, opened: Opened, kind: Kind) -> Directions:
+        """The model's principal directions, or SeFa's: found once (PCA's take a second)."""
+        key = opened.key, kind
+        found = self._directions.get(key)
+        if found is None:
+            with opened.lock:
+                found = self._directions.get(key)
+                if found is None:
+                    found = FIND[kind](opened.model.generator, k=FOUND)
+                    self._directions.put(key, found)
+        return found
+
+    def direction(self, opened: Opened, id: str) -> torch.Tensor:
+        """The vector (latent_dim,) of "pca:0", "sefa:3" or "own:...". Raises KeptError."""
+        kind, _, rest = id.partition(":")
+        if kind == "own":
+            vector = self.kept.direction(opened.entry.id, id)
+            return _fitting(vector, opened, f"The direction {id!r}")
+        vectors = self.directions(opened, "pca" if kind == "pca" else "sefa").vectors
+        if int(rest) >= len(vectors):
+            raise UnknownKeptError(f"This model has no direction {id!r}; it has {kind}:0 to {kind}:{len(vectors) - 1}.")
+        return vectors[int(rest)]
+
+    def latents(self, opened: Opened, points: Sequence[Point]) -> torch.Tensor:
+        """z (n, latent_dim) of these points. Raises KeptError for a latent or direction that is not there."""
+        return torch.cat([self._latent(opened, point.quantised()) for point in points])
+
+    def _latent(self, opened: Opened, place: Place) -> torch.Tensor:
+        seed, latent, _, moves, of = place
+        if latent is None:
+            z = sample_latents(1, opened.model.latent_dim, seed)
+        else:
+            z = _fitting(self.kept.latent(latent), opened, f"The latent {latent!r}")[None]
+        guide = opened if of is None else self.open(of)
+        for id, steps in moves:
+            z = z + steps * _fitting(self.direction(guide, id), opened, f"The direction {id!r}")
+        return z
+
+    def place(self, opened: Opened, request: ClipRequest) -> tuple[torch.Tensor, float]:
+        """(z (1, latent_dim), truncation) of a request, on its way toward another point if there is one."""
+        first, last, t = request.way()
+        z = self._latent(opened, first)
+        if last is None:
+            return z, first[2]
+        return slerp(z, self._latent(opened, last), t), first[2] + t * (last[2] - first[2])
+
+    def walk(self, opened: Opened, keyframes: Sequence[Point], at: Sequence[float]) -> tuple[torch.Tensor, list[float]]:
+        """(z (len(at), latent_dim), truncations) on the looping walk through keyframes."""
+        cut = [point.quantised()[2] for point in keyframes]
+        ends = [(cut[int(u) % len(cut)], cut[(int(u) + 1) % len(cut)], u % 1) for u in at]
+        return walk(self.latents(opened, keyframes), at), [round(a + t * (b - a), 3) for a, b, t in ends]
+
+    # ---- clips ----
+
+    def sheet(self, request: ClipRequest) -> tuple[Sheet, float]:
+        """(sprite sheet of one row, milliseconds it took) by the quickest path."""
+        began = time.perf_counter()
+        opened = self.open(request.model)
+        sheet = self._sheet((opened.key, request.way()), lambda: self._generate(opened, request, fast=True))
+        return sheet, 1000 * (time.perf_counter() - began)
+
+    def rows(self, request: RowsRequest) -> Sheet:
+        """Sprite sheet of a row for each point. Raises TooMuchError."""
+        opened = self.open(request.model)
+        places = tuple(point.quantised() for point in request.points)
+        check_size(opened, len(places))
+        return self._sheet((opened.key, places), lambda: self.draw_all(
+            opened, self.latents(opened, request.points), [place[2] for place in places]))
+
+    def walked(self, request: WalkRequest) -> Sheet:
+        """Sprite sheet of a row for each place on the walk. Raises TooMuchError."""
+        opened = self.open(request.model)
+        check_size(opened, len(request.at))
+        key = opened.key, tuple(point.quantised() for point in request.keyframes), tuple(request.at)
+        return self._sheet(key, lambda: self.draw_all(opened, *self.walk(opened, request.keyframes, request.at)))
+
+    def _sheet(self, key: Hashable, draw: Callable[[], np.ndarray]) -> Sheet:
+        known: Sheet | None = self._sheets.get(key)
+        if known is None:
+            clips = draw()
+            known = Sheet(video.encode_jpeg(video.sprite_sheet(clips)), *clips.shape[:3])
+            self._sheets.put(key, known, weight=len(known.jpeg))
+        return known
 
     def clip(self, request: ClipRequest) -> np.ndarray:
         """The same clip in float32, for export: uint8 (T, H, W, 3)."""
@@ -202,13 +241,46 @@ class Models:
 
     def _generate(self, opened: Opened, request: ClipRequest, fast: bool) -> np.ndarray:
         """uint8 (1, T, H, W, 3)."""
-        seed, truncation, offsets = request.quantised()
-        return self.draw(opened, opened.latent(seed, offsets), truncation, fast)
+        return self.draw(opened, *self.place(opened, request), fast)
+
+    def draw_all(self, opened: Opened, z: torch.Tensor, truncations: Sequence[float], fast: bool = True) -> np.ndarray:
+        """draw, with a truncation for each latent."""
+        model = opened.model
+        clips = np.empty((len(z), model.frames, model.resolution, model.resolution, 3), np.uint8)
+        for truncation in sorted(set(truncations)):
+            rows = [i for i, this in enumerate(truncations) if this == truncation]
+            clips[rows] = self.draw(opened, z[rows], truncation, fast)
+        return clips
 
     def draw(self, opened: Opened, z: torch.Tensor, truncation: float = 1.0, fast: bool = True) -> np.ndarray:
-        """The clips of latents z (N, latent_dim), uint8 (N, T, H, W, 3); one caller at a time."""
-        with self._rendering:
-            return video.to_uint8(opened.model.generate(z, truncation=truncation, fast=fast))
+        """The clips of latents z (N, latent_dim), uint8 (N, T, H, W, 3). One caller at a time, and each no longer than
+        for a few clips: then whoever waits longest has the next turn."""
+        model, parts = opened.model, []
+        for part in z.split(max(1, TOGETHER // (model.frames * model.resolution**2))):
+            with self._rendering.turn():
+                self.drawn_at = time.monotonic()
+                parts.append(video.to_uint8(model.generate(part, truncation=truncation, fast=fast)))
+        return np.concatenate(parts)
+
+
+def check_size(opened: Opened, rows: int) -> None:
+    """Raises TooMuchError where so many clips of this model are too much for one sheet."""
+    model = opened.model
+    most = max(1, LARGEST_SHEET // (model.frames * model.resolution**2))
+    if rows > most:
+        raise TooMuchError(f"{rows} clips are too many for one picture of this model; allowed: up to {most}.")
+
+
+def _fitting(vector: torch.Tensor, opened: Opened, what: str) -> torch.Tensor:
+    if len(vector) != opened.model.latent_dim:
+        raise KeptError(f"{what} has {len(vector)} numbers, the latents of this model {opened.model.latent_dim}: it "
+                        "was made with another model.")
+    return vector
+
+
+def _files(folder: Path, kind: str) -> list[list[Entry]]:
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    return [[Entry(f"{kind}:{file.stem}", file.stem, kind, file)] for file in files]
 
 
 def _run_entry(name: str, path: Path) -> Entry:

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from train.run import ACTIVE, REQUESTS, RunFolder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,7 +29,7 @@ ENDING_S = 10
 LOADING_S = 60  # a training has written its first status by then, or it never will
 LONGEST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_resuming = threading.Lock()
+changing = threading.Lock()  # held while a run that rests is resumed, renamed or deleted: one of these at a time
 _children: dict[Path, subprocess.Popen[bytes]] = {}  # by run folder: those that this studio started
 
 
@@ -65,7 +67,10 @@ def new_folder(root: Path, name: str) -> Path:
 
 def override(key: str, value: Any) -> str:
     """key=value for the command line, the value as JSON: a path with a colon or a hash stays one string."""
-    return f"{key}={json.dumps(value)}"
+    text = json.dumps(value)
+    if yaml.safe_load(text) != value:  # JSON's 1e-05 is a word in YAML, whose floats have a dot
+        text = yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()
+    return f"{key}={text}"
 
 
 def command(config: Path, folder: Path, overrides: Mapping[str, Any]) -> list[str]:
@@ -75,7 +80,11 @@ def command(config: Path, folder: Path, overrides: Mapping[str, Any]) -> list[st
 
 def start(root: Path, name: str, config: Path, overrides: Mapping[str, Any]) -> str:
     """Start a training in a new run folder under `root`; returns the folder's name (the run's id)."""
-    folder = new_folder(root.resolve(), name)
+    return begin(new_folder(root.resolve(), name), config, overrides)
+
+
+def begin(folder: Path, config: Path, overrides: Mapping[str, Any]) -> str:
+    """Start a training in an empty folder, which goes again where that fails; returns its name."""
     try:
         _launch(command(config, folder, overrides), folder)
     except ProcessError:
@@ -88,7 +97,7 @@ def start(root: Path, name: str, config: Path, overrides: Mapping[str, Any]) -> 
 def resume(run: RunFolder) -> None:
     """Go on with a run whose process is gone, from its newest training checkpoint, in a new process."""
     folder = run.path.resolve()
-    with _resuming:  # two tabs may press Resume at once
+    with changing:  # two tabs may press Resume at once
         if run.state() in ACTIVE or loading(folder, run.status()) or not _ended(run):
             raise ProcessError(f"The run {run.path.name} is still running.")
         _launch([*COMMAND, "--resume", "--run-dir", str(folder)], folder)

@@ -14,8 +14,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.routing import Mount
 
-from pvswgan.studio import compare, data, explore, latents, train
+from pvswgan.studio import api, compare, data, explore, latents, train
+from pvswgan.studio.kept import Kept
 from pvswgan.studio.models import Models
+from pvswgan.studio.projections import Projections
 from pvswgan.studio.views import css, static_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,10 +47,14 @@ class Studio:
 
     settings: Settings
     models: Models = field(init=False)
+    kept: Kept = field(init=False)
+    projections: Projections = field(init=False)
     gradio: Any = None
 
     def __post_init__(self) -> None:
         self.models = Models(self.settings.runs, self.settings.assets)
+        self.kept = self.models.kept
+        self.projections = Projections(self.models)
 
     def user(self, request: Request) -> str | None:
         """The name of the person logged in with this request's cookie, or None; "" where no login is set."""
@@ -136,6 +142,10 @@ def build_page(studio: Studio, pages: list[tuple[str, Any]]) -> gr.Blocks:
         for title, page in pages:
             with gr.Tab(title, id=title.lower(), elem_id=f"pvs-tab-{title.lower()}"):
                 page.build(studio)
+    with blocks:
+        api.build(studio)
+    # Gradio checks that a file named in a request was uploaded, but only in an app that it has launched itself.
+    blocks.has_launched = True
     return blocks
 
 

@@ -1,35 +1,55 @@
 """The Train page: start a training, find those that run anywhere in the runs folder, watch and steer them.
 
-The page never trains. It starts `python -m train` as a process of its own (processes.py), reads run folders
-(train_watch.py) and leaves requests in them; the form of a new training is train_form.py. In the browser one
-view (views/train.js with train_form.js, ruler.js, curves.js and snapshots.js) polls the routes once a second.
+The page never trains. It starts `python -m train` as a process of its own (processes.py), or lets a queue start it
+(queue.py), reads run folders (train_watch.py; alerts.py and machine.py say what may go wrong) and leaves requests in
+them (train_runs.py); runs that rest are renamed and deleted (run_care.py). The form of a new training is train_form.py.
+In the browser one view polls the routes once a second: views/train.js, with a script for each part of the page.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from pvswgan.studio import processes, train_form, train_watch
+from pvswgan.studio import form_yaml, processes, run_care, train_form, train_runs
+from pvswgan.studio.queue import Queue, QueueError
+from pvswgan.studio.train_cost import Costs
 from pvswgan.studio.views import view
+from train.config import Config
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
-SCRIPTS = ("ruler.js", "curves.js", "snapshots.js", "train_form.js")
+SCRIPTS = ("data_parts.js", "train_parts.js", "ruler.js", "curves.js", "snapshots.js", "train_stages.js",
+           "train_machine.js", "train_alerts.js", "train_head.js", "train_care.js", "train_list.js", "train_queue.js",
+           "form_fields.js", "form_yaml.js", "form_plan.js", "train_form.js")
 
 
 class Wish(BaseModel):
-    """The form filled in: a configuration, settings as typed, a data folder or None for its own, a name."""
+    """The form as it stands.
 
-    config: str
+    config: an installed configuration; "": the one nearest to the text. yaml: the text as edited, None: the
+    configuration's own. settings: {key: as typed} and data: a folder of clips, to be written into the text. name: of
+    the run.
+    """
+
+    config: str = Field("", max_length=200)
+    yaml: str | None = Field(None, max_length=form_yaml.LONGEST + 1000)
     settings: dict[str, str] = Field(default_factory=dict)
     data: str | None = None
     name: str = ""
+
+
+class CostWish(Wish):
+    """page: any word, the same in every request of a page. force: measure although a training runs."""
+
+    page: str = Field("", max_length=100)
+    force: bool = False
 
 
 def build(studio: Studio) -> None:
@@ -38,14 +58,31 @@ def build(studio: Studio) -> None:
 
 
 def routes(app: FastAPI, studio: Studio, guard: Callable[..., None]) -> None:
-    """/api/train (the form) and /api/runs (the rest)."""
+    """/api/train (the form, the queue, the trash) and /api/runs (the rest)."""
     app.include_router(form_router(studio, guard))
-    app.include_router(train_watch.router(studio, guard))
+    for router in (run_care.router, train_runs.router, train_runs.media_router, train_runs.queue_router):
+        app.include_router(router(studio, guard))
+    if not studio.settings.read_only:
+        _watch_queue(app, Queue(studio.settings.runs))
+
+
+def _watch_queue(app: FastAPI, queue: Queue) -> None:
+    """The queue is looked after as long as the app serves."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        with queue.watched():
+            async with inner(app) as state:
+                yield state
+
+    app.router.lifespan_context = lifespan
 
 
 def form_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
-    """Options of the form, a preview of what it would train, and the start itself."""
+    """Options of the form, what it says and would train, what that would take, and the start itself."""
     api = APIRouter(prefix="/api/train", dependencies=[Depends(guard)])
+    costs = Costs(studio.settings.runs)
 
     @api.get("/options")
     def options() -> dict[str, Any]:
@@ -58,54 +95,88 @@ def form_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     @api.post("/plan")
     def plan(wish: Wish) -> dict[str, Any]:
         try:
-            config, changed = _read(wish)
+            item, reading = _read(wish)
+            config = reading.config
+            return {
+                "config": item.id, "yaml": reading.text, "fields": reading.fields, "lines": reading.lines,
+                "problems": _problems(wish, item, config, studio) | reading.problems,
+                "plan": config and train_form.preview(config),
+                "command": config and _command(wish, item, train_form.overrides(item, config)),
+            }  # fmt: skip
         except train_form.FormError as error:
-            return {"plan": None, "problems": _problems(wish, wish.data, studio) | error.problems}
-        problems = _problems(wish, config.data.path, studio)
-        return {"plan": train_form.preview(config), "problems": problems, "command": _command(wish, changed)}
+            return {"plan": None, "problems": error.problems, "lines": [], "fields": None, "yaml": wish.yaml}
+
+    @api.post("/cost", dependencies=[Depends(studio.guard_write)])
+    def cost(wish: CostWish) -> dict[str, Any]:
+        config = _asked(lambda: _read(wish)[1].config)
+        if config is None:
+            return {"state": "none", "sentence": ""}
+        return costs.ask(config, wish.page, wish.force)
 
     @api.post("/start", dependencies=[Depends(studio.guard_write)])
     def start(wish: Wish) -> dict[str, str]:
-        try:
-            config, changed = _read(wish)
-            if problems := _problems(wish, config.data.path, studio):
-                raise train_form.FormError(problems)
-            path = train_form.find(wish.config).path
-            return {"id": processes.start(studio.settings.runs, wish.name or wish.config, path, changed)}
-        except train_form.FormError as error:
-            raise HTTPException(422, str(error)) from error
-        except processes.ProcessError as error:
-            raise HTTPException(409, str(error)) from error
+        item, changed = _asked(lambda: _ready(wish, studio))
+        costs.stop()  # it is in the way of the training now
+        return {"id": _asked(lambda: processes.start(studio.settings.runs, _name(wish, item), item.path, changed))}
+
+    @api.post("/queue", dependencies=[Depends(studio.guard_write)])
+    def enqueue(wish: Wish) -> dict[str, str]:
+        item, changed = _asked(lambda: _ready(wish, studio))
+        queue = Queue(studio.settings.runs)
+        return {"id": _asked(lambda: queue.add(_name(wish, item), item.path, changed)), "name": _name(wish, item)}
 
     return api
 
 
-def _read(wish: Wish) -> tuple[Any, dict[str, Any]]:
-    """(checked configuration, what the form changes in it)."""
-    item = train_form.find(wish.config)
-    if wish.data is not None and not wish.data.strip():
-        raise train_form.FormError(
-            {"data": "Write the path of a folder of clips, or choose the configuration's own."}
-        )
-    changed = train_form.overrides(item, wish.settings, wish.data)
-    return train_form.check(item, changed), changed
+def _asked(call: Callable[[], Any]) -> Any:
+    """call(), its known errors turned into answers that the page shows as a sentence."""
+    try:
+        return call()
+    except (train_form.FormError, OSError) as error:
+        raise HTTPException(422, str(error)) from error
+    except (processes.ProcessError, QueueError) as error:
+        raise HTTPException(409, str(error)) from error
 
 
-def _problems(wish: Wish, folder: str | None, studio: Studio) -> dict[str, str]:
-    """What hinders the start beside the configuration: the name, the folder of clips. {field: sentence}."""
+def _read(wish: Wish) -> tuple[train_form.Configuration, train_form.Reading]:
+    """The configuration that is started from, and what the form makes of it."""
+    item = train_form.find(wish.config) if wish.config else None
+    text = wish.yaml
+    if text is None:
+        text = (item or train_form.nearest(None)).path.read_text(encoding="utf-8")
+    reading = train_form.read(text, wish.settings, wish.data)
+    return item or train_form.nearest(reading.config), reading
+
+
+def _ready(wish: Wish, studio: Studio) -> tuple[train_form.Configuration, dict[str, Any]]:
+    """(the configuration to start from, what is changed in it). Raises FormError unless all is well."""
+    item, reading = _read(wish)
+    problems = _problems(wish, item, reading.config, studio) | reading.problems
+    if problems or reading.config is None:
+        raise train_form.FormError(problems)
+    return item, train_form.overrides(item, reading.config)
+
+
+def _name(wish: Wish, item: train_form.Configuration) -> str:
+    return wish.name or item.id
+
+
+def _problems(wish: Wish, item: train_form.Configuration, config: Config | None, studio: Studio) -> dict[str, str]:
+    """What hinders the start beside the configuration: the name, the folder of clips. {key: sentence}."""
     problems = {}
     try:
-        processes.check_name(wish.name or wish.config)
+        processes.check_name(_name(wish, item))
     except processes.ProcessError as error:
         problems["name"] = str(error)
     # A read-only studio starts nothing, and tells nobody which folders this machine has.
-    if not studio.settings.read_only and (sentence := train_form.data_problem(folder, wish.data is not None)):
-        problems["data"] = sentence
+    if config is not None and not studio.settings.read_only:
+        own = train_form.load(item).data.path
+        if sentence := train_form.data_problem(config.data.path, config.data.path != own):
+            problems["data.path"] = sentence
     return problems
 
 
-def _command(wish: Wish, changed: dict[str, Any]) -> str:
+def _command(wish: Wish, item: train_form.Configuration, changed: dict[str, Any]) -> str:
     """The same training from a shell."""
-    words = ["python", "-m", "train", f"configs/{wish.config}.yaml"]
-    words += ["--run-dir", f"runs/{wish.name or wish.config}"]
+    words = ["python", "-m", "train", f"configs/{item.id}.yaml", "--run-dir", f"runs/{_name(wish, item)}"]
     return shlex.join(words + [processes.override(key, value) for key, value in changed.items()])

@@ -1,14 +1,16 @@
-"""The form of a new training: which configurations there are, which settings, and what they would do.
+"""A new training: which configurations there are, what a person makes of one, and what that would train.
 
-The form is data: FIELDS says each setting's key, meaning and kind, and the page draws what is listed there.
-Every check is the trainer's own (train.config): the page shows its sentences beside the field they are about.
+What is edited is the YAML text; the form's fields (form_fields.py) are written into it and read out of it
+(form_yaml.py), so that both show the same. Every check is the trainer's own (train.config), its sentences shown at the
+key and at the line that they are about.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,79 +19,15 @@ import torch
 
 from pvswgan.growth import grown_axes
 from pvswgan.networks import Discriminator, Generator, channels
-from pvswgan.studio.processes import REPOSITORY, override
+from pvswgan.studio import form_fields, form_yaml
+from pvswgan.studio.processes import REPOSITORY
 from pvswgan.studio.train_watch import plan_json
 from train import config as schema
 
 CONFIGS = REPOSITORY / "configs"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One setting: `key` as in the YAML file; `kind` integer, numbers (one, or one a stage) or choice."""
-
-    id: str
-    key: str
-    label: str
-    help: str
-    kind: str
-    choices: tuple[str, ...] = ()
-    optional: bool = False  # emptied means null, where elsewhere it means the configuration's own value
-
-
-FIELDS = (
-    Field(
-        "loss",
-        "loss.name",
-        "Loss",
-        "swgan: sliced Wasserstein; wgan-gp: the comparison",
-        "choice",
-        ("swgan", "wgan-gp"),
-    ),
-    Field(
-        "order",
-        "growth.order",
-        "Growth",
-        "in which order frames and pixels double",
-        "choice",
-        ("paper", "joint", "space-first", "time-first"),
-    ),
-    Field(
-        "resolution",
-        "growth.resolution",
-        "Pixels",
-        "side of the last stage",
-        "choice",
-        ("4", "8", "16", "32", "64", "128", "256"),
-    ),
-    Field(
-        "frames",
-        "growth.frames",
-        "Frames",
-        "length of the last stage",
-        "choice",
-        ("1", "2", "4", "8", "16", "32"),
-    ),
-    Field(
-        "fade_kimg", "growth.fade_kimg", "Fade (kimg)", "thousands of clips while a stage fades in", "numbers"
-    ),
-    Field(
-        "stable_kimg", "growth.stable_kimg", "Stable (kimg)", "thousands of clips after its fade", "numbers"
-    ),
-    Field(
-        "total_kimg",
-        "growth.total_kimg",
-        "Total (kimg)",
-        "empty: as the stages add up",
-        "numbers",
-        optional=True,
-    ),
-    Field("batch", "train.batch", "Batch", "clips a step; one number, or one a stage: 32, 16, 8", "numbers"),
-    Field("lr", "train.lr", "Learning rate", "one number, or one a stage", "numbers"),
-    Field("seed", "seed", "Seed", "the same seed repeats the run", "integer"),
-)
 _RUN_FROM = REPOSITORY  # a relative data.path is relative to where the trainer is started
-_SHAPES_OF_STAGES = ("order", "resolution", "frames")  # what an explicit list of stages would overrule
+_OVERRULED = ("growth.order", "growth.resolution", "growth.frames")  # by a list of stages
+_KEY = re.compile(r"[a-z]\w*(\.\w+)*")
 
 
 @dataclass(frozen=True)
@@ -102,11 +40,30 @@ class Configuration:
 
 
 class FormError(ValueError):
-    """Settings that cannot be trained: {field id, or "": sentence}."""
+    """Settings that cannot be trained: {key, or "yaml", or "": sentence}."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
         self.problems = dict(problems)
+
+
+@dataclass
+class Reading:
+    """What a text and the edits to it come to.
+
+    config: the checked configuration, None where something is wrong. fields: {key: {value, default, changed}} as the
+    form shows them, None where the text cannot be read. problems: {key, "yaml" or "": sentence}; lines: the same for
+    the text, [{line, text}].
+    """
+
+    text: str
+    fields: dict[str, dict[str, Any]] | None = None
+    config: schema.Config | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+# ---- configurations -------------------------------------------------------------------------------------------
 
 
 def configurations() -> list[Configuration]:
@@ -116,47 +73,178 @@ def configurations() -> list[Configuration]:
 
 def find(name: str) -> Configuration:
     """The configuration of that id. Raises FormError if it is none of the list."""
-    for item in configurations():
+    every = configurations()
+    for item in every:
         if item.id == name:
             return item
-    raise FormError(
-        {
-            "config": f"There is no configuration {name!r}; allowed: "
-            f"{', '.join(c.id for c in configurations()) or 'none is installed'}."
-        }
-    )
+    known = ", ".join(c.id for c in every) or "none is installed"
+    raise FormError({"config": f"There is no configuration {name!r}; allowed: {known}."})
+
+
+def nearest(config: schema.Config | None) -> Configuration:
+    """The installed configuration that differs from this one in the fewest keys: where a copied run starts from."""
+    valid = [item for item in configurations() if _option(item)["error"] is None]
+    if not valid:
+        raise FormError({"config": "No configuration is installed: the folder configs/ is empty."})
+    return min(valid, key=lambda item: len(overrides(item, config)) if config else 0)
+
+
+def load(item: Configuration) -> schema.Config:
+    """The configuration as its file has it. Raises FormError."""
+    try:
+        return _parsed(item.path, item.path.stat().st_mtime_ns)
+    except (schema.ConfigError, OSError) as error:
+        text = str(error).replace(f"{item.path}: ", "")
+        raise FormError({"": f"The configuration {item.id} cannot be used. {text}"}) from error
 
 
 def options() -> dict[str, Any]:
     """All that the page needs to draw the form. First come configurations that need no folder of clips: the
     form opens with the first, and is then ready to start on any machine."""
     drawn = sorted((_option(item) for item in configurations()), key=lambda option: option["needs_folder"])
-    return {"fields": [asdict(field) for field in FIELDS], "configurations": drawn}
+    return {"fields": [vars(field) for field in form_fields.fields().values()], "configurations": drawn}
 
 
-def overrides(item: Configuration, values: Mapping[str, str], data: str | None) -> dict[str, Any]:
-    """What the form changes in the configuration, as {key: value}: nothing where a field is empty or equal.
+def _option(item: Configuration) -> dict[str, Any]:
+    option = {"id": item.id, "description": item.description, "error": None, "needs_folder": True}
+    try:
+        return option | {"needs_folder": load(item).data.path is not None}
+    except FormError as error:
+        return option | {"error": str(error)}
 
-    values: field id -> text as typed. data: a folder, or None for the configuration's own.
+
+@lru_cache(maxsize=32)
+def _parsed(path: Path, modified: int) -> schema.Config:
+    return schema.load(path, [])
+
+
+# ---- from text and edits to a configuration --------------------------------------------------------------------
+
+
+def read(text: str, edits: Mapping[str, str], folder: str | None = None) -> Reading:
+    """The text with the edits in it, checked.
+
+    edits: {key: as typed}; an empty one takes the key out, so that its default holds. folder: of clips, as typed.
+    Raises FormError for an edit of something that is no key.
     """
-    own = defaults(item)
-    changed: dict[str, Any] = {}
-    for field in FIELDS:
-        text = str(values.get(field.id, "")).strip()
-        if field.id in values and text != own[field.id] and (text or field.optional):
-            changed[field.key] = parse(text) if text else None
-    if "loss.name" in changed:  # the other loss has other weights: those of this one must not be carried over
-        changed["loss"] = {"name": changed.pop("loss.name")}
-    if _lists_stages(item) and any(f.key in changed for f in FIELDS if f.id in _SHAPES_OF_STAGES):
-        changed["growth.stages"] = None
-    if data:
-        changed |= {"data.source": "auto", "data.path": str(typed_folder(data))}
-    return changed
+    try:
+        document = form_yaml.read(text)
+    except form_yaml.YamlError as error:
+        sentence = f"Line {error.line}: {error}"
+        return Reading(text, problems={"yaml": sentence}, lines=[{"line": error.line, "text": str(error)}])
+    for key, typed in edits.items():
+        document = _edit(document, key, typed)
+    if folder is not None:
+        document = form_yaml.write(document, "data.source", "auto")
+        document = _set(document, "data.path", typed_folder(folder))
+    reading = Reading(document.text, _shown(document))
+    try:
+        reading.config = schema.parse(copy.deepcopy(document.data), origin="it")
+    except schema.ConfigError as error:
+        _place(str(error), document, reading)
+    return reading
 
 
-def check(item: Configuration, changed: Mapping[str, Any]) -> schema.Config:
-    """The configuration as it would be trained. FormError: the trainer's sentences, each at its field."""
-    return _load(item, [override(key, value) for key, value in changed.items()])
+def from_changes(item: Configuration, changes: Mapping[str, Any]) -> schema.Config:
+    """A configuration with {key: value} changed in it. Raises FormError."""
+    document = form_yaml.read(item.path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        if key not in form_fields.fields():
+            raise FormError({key: f"{key} is not a key of a configuration."})
+        document = _change(document, key, value)
+    reading = Reading(document.text)
+    try:
+        return schema.parse(document.data, origin="it")
+    except schema.ConfigError as error:
+        _place(str(error), document, reading)
+        raise FormError(reading.problems) from error
+
+
+def overrides(item: Configuration, config: schema.Config) -> dict[str, Any]:
+    """{key: value} by which a configuration differs from an installed one: what the command line is given."""
+    before, after = load(item), config
+    old, new = form_fields.flat(before.model_dump(mode="json")), form_fields.flat(after.model_dump(mode="json"))
+    changed = {key: value for key, value in new.items() if old.get(key, ...) != value}
+    if before.loss.name == after.loss.name:
+        return changed
+    # The other loss has other weights: those of the first must not be carried over.
+    usual = form_fields.defaults(after.loss.name)
+    loss = {key.removeprefix("loss."): value for key, value in new.items()
+            if key.startswith("loss.") and (key == "loss.name" or value != usual[key])}  # fmt: skip
+    return {key: value for key, value in changed.items() if not key.startswith("loss.")} | {"loss": loss}
+
+
+def _edit(document: form_yaml.Document, key: str, typed: str) -> form_yaml.Document:
+    about = form_fields.fields().get(key)
+    if about is None:
+        raise FormError({"": f"{key!r} is not a key of a configuration."})
+    return _change(document, key, about.parse(typed) if typed.strip() else None)
+
+
+def _change(document: form_yaml.Document, key: str, value: Any) -> form_yaml.Document:
+    """The document with one key changed, and what cannot go with it taken out; None: back to its default."""
+    if key == "loss.name" and value != document.at(key):
+        weights = document.at("loss")
+        for name in [name for name in weights if name != "name"] if isinstance(weights, dict) else []:
+            document = form_yaml.remove(document, f"loss.{name}")
+    if key in _OVERRULED and document.at("growth.stages"):
+        document = form_yaml.remove(document, "growth.stages")
+    return _set(document, key, value)
+
+
+def _set(document: form_yaml.Document, key: str, value: Any) -> form_yaml.Document:
+    """Nothing is written where the default says the same, unless the text names the key already."""
+    if value is None or value == "":
+        return form_yaml.remove(document, key)
+    same = document.at(key) if document.has(key) else form_fields.defaults(_loss(document)).get(key)
+    return document if same == value and type(same) is type(value) else form_yaml.write(document, key, value)
+
+
+def _loss(document: form_yaml.Document) -> str:
+    return str(document.at("loss.name") or "swgan")
+
+
+def _shown(document: form_yaml.Document) -> dict[str, dict[str, Any]]:
+    """What the form's fields show. Only the keys of the loss that is chosen are among them."""
+    out = {}
+    for key, default in form_fields.defaults(_loss(document)).items():
+        value = document.at(key) if document.has(key) else default
+        out[key] = {"value": form_fields.show(value), "default": form_fields.show(default), "changed": value != default}
+    if document.at("growth.stages"):  # they win, so what they overrule is not shown as if it held
+        out |= {key: {"value": "", "default": out[key]["default"], "changed": False} for key in _OVERRULED}
+    return out
+
+
+def _place(text: str, document: form_yaml.Document, reading: Reading) -> None:
+    """The sentences of a ConfigError, each at the key and at the line that it is about."""
+    for sentence in filter(None, (line.removeprefix("it: ").strip() for line in text.splitlines())):
+        key, place = _about(sentence)
+        # A missing key has no line of its own: its section's then, or the first.
+        line = document.line(place or key) or 1
+        if key not in (reading.fields or form_fields.fields()):
+            key = "yaml" if document.line(place) else ""
+            if key == "yaml":
+                reading.problems[key] = _joined(reading.problems.get(key), f"Line {line}: {sentence}")
+        if key != "yaml":
+            reading.problems[key] = _joined(reading.problems.get(key), sentence)
+        reading.lines.append({"line": line, "text": sentence})
+
+
+def _about(sentence: str) -> tuple[str, str]:
+    """(key, place) that a sentence of the schema begins with: ("train.batch", "train.batch.1"); ("", "") for none."""
+    match = _KEY.match(sentence)
+    place = match[0] if match else ""
+    key = re.sub(r"(\.\d+)+$", "", place)
+    if key in form_fields.fields() or sentence.startswith((f"{place} is ", f"{place}.name is ")):
+        return key, place
+    return ("growth.stages", "growth.stages") if place == "stage" else ("", "")
+
+
+def _joined(before: str | None, sentence: str) -> str:
+    return f"{before} {sentence}" if before else sentence
+
+
+# ---- what it would train ---------------------------------------------------------------------------------------
 
 
 def preview(config: schema.Config) -> dict[str, Any]:
@@ -193,111 +281,26 @@ def _count(network: torch.nn.Module) -> int:
     return sum(weights.numel() for weights in network.parameters())
 
 
-def typed_folder(text: str) -> Path:
-    """The path that a person typed, absolute, ~ expanded. Raises FormError where it is none at all."""
+def typed_folder(text: str) -> str:
+    """The path that a person typed, absolute, ~ expanded; as it is where it is no path at all; "" for nothing."""
+    text = text.strip()
     try:
-        return Path(text.strip()).expanduser().absolute()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise FormError({"data": f"{text.strip()!r} is not a path: {error}."}) from error
+        return str(Path(text).expanduser().absolute()) if text else ""
+    except (OSError, ValueError, RuntimeError):
+        return text
 
 
 def data_problem(folder: str | None, typed: bool) -> str:
     """A sentence where the folder of clips is not there to be read, else "". None: no folder is needed."""
     if folder is None:
         return ""
-    path = _RUN_FROM / folder
     try:
+        path = _RUN_FROM / Path(folder).expanduser()
         if path.is_file():
             return f"{path} is a file; a folder of clips is wanted."
         if not path.is_dir():
             named = "" if typed else ", though the configuration names it"
             return f"There is no folder {path} on this machine{named}. Write the path of a folder of clips."
         return "" if next(path.iterdir(), None) else f"The folder {path} is empty."
-    except (OSError, ValueError) as error:
-        return f"The folder {path} cannot be read: {getattr(error, 'strerror', None) or error}."
-
-
-def parse(text: str) -> Any:
-    """A number, a list of numbers ("32, 16" or "[32, 16]"), or the text itself for the schema to judge."""
-    if "," in text or text.startswith("["):
-        return [parse(part.strip()) for part in text.strip("[] ").split(",") if part.strip()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def show(value: Any) -> str:
-    """A value as a person would type it; the inverse of parse."""
-    if value is None:
-        return ""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(show(part) for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def defaults(item: Configuration) -> dict[str, str]:
-    """Each field's text in the configuration itself."""
-    given = _load(item, []).model_dump()
-    texts = {field.id: show(_at(given, field.key)) for field in FIELDS}
-    # Listed stages win over a named order, so what they overrule is not shown as if it held.
-    return texts | dict.fromkeys(_SHAPES_OF_STAGES, "") if _lists_stages(item) else texts
-
-
-def _lists_stages(item: Configuration) -> bool:
-    return bool(_load(item, []).growth.stages)
-
-
-@lru_cache(maxsize=32)
-def _parsed(path: Path, modified: int) -> schema.Config:
-    return schema.load(path, [])
-
-
-def _load(item: Configuration, changes: list[str]) -> schema.Config:
-    try:
-        return (
-            schema.load(item.path, changes) if changes else _parsed(item.path, item.path.stat().st_mtime_ns)
-        )
-    except (schema.ConfigError, OSError) as error:
-        raise FormError(_problems(str(error), item.path)) from error
-
-
-def _problems(text: str, origin: Path) -> dict[str, str]:
-    """The sentences of a ConfigError, each at the field whose key it names."""
-    found: dict[str, list[str]] = {}
-    for line in filter(None, text.splitlines()):
-        line = line.removeprefix(f"{origin}: ").strip()
-        field = next((f.id for f in FIELDS if re.search(rf"(?<![\w.]){re.escape(f.key)}(?!\w)", line)), "")
-        if not field and line.startswith("data."):
-            field = "data"
-        found.setdefault(field, []).append(line)
-    return {field: " ".join(_to_the_point(lines)) for field, lines in found.items()}
-
-
-def _to_the_point(lines: list[str]) -> list[str]:
-    """Where a key takes one value or a list, pydantic complains of both: leave out what was not meant."""
-    meant = [line for line in lines if not line.endswith("valid list") and " is [" not in line]
-    return meant or lines
-
-
-def _option(item: Configuration) -> dict[str, Any]:
-    option = {"id": item.id, "description": item.description, "error": None}
-    try:
-        data = _load(item, []).data
-        values = defaults(item)
-    except FormError as error:
-        return option | {"values": {}, "data": "", "needs_folder": True, "error": str(error)}
-    return option | {
-        "values": values,
-        "data": data.path or data.source,
-        "needs_folder": data.path is not None,
-    }
-
-
-def _at(settings: Mapping[str, Any], key: str) -> Any:
-    value: Any = settings
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"The folder {folder} cannot be read: {getattr(error, 'strerror', None) or error}."

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, HTTPException, Response
-from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from fastapi import HTTPException
 
 from pvswgan.checkpoint import network_checkpoints
 from pvswgan.growth import GrowthPlan, make_plan
 from pvswgan.studio import processes
 from train.run import ACTIVE, REQUESTS, RunFolder, Sample, list_runs
 
-if TYPE_CHECKING:
-    from pvswgan.studio.server import Studio
-
-MOST_LOG_LINES = 2000
 PLOTTED = (
     "clips",
+    "seconds",
+    "batch",
     "stage",
     "alpha",
     "clips_per_s",
@@ -63,70 +58,6 @@ SHOWN = (
 )
 
 
-class Request(BaseModel):
-    """The body of POST /api/runs/{run}/request: pause, resume, stop or snapshot."""
-
-    name: str
-
-
-def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
-    """/api/runs and below."""
-    api = APIRouter(prefix="/api/runs", dependencies=[Depends(guard)])
-
-    def find(run: str) -> RunFolder:
-        for folder in runs(studio.settings.runs):
-            if folder.path.name == run:
-                return folder
-        raise HTTPException(404, f"There is no run {run!r} any more. Choose another in the list.")
-
-    @api.get("")
-    def listed() -> dict[str, Any]:
-        return {
-            "runs": [summary(folder) for folder in runs(studio.settings.runs)],
-            "folder": str(studio.settings.runs),
-            "read_only": studio.settings.read_only,
-        }
-
-    @api.get("/{run}/status")
-    def status(run: str) -> dict[str, Any]:
-        return detail(find(run), studio.settings.read_only)
-
-    @api.get("/{run}/stats")
-    def stats(run: str, since: int = 0) -> dict[str, Any]:
-        return new_rows(find(run).path / "stats.jsonl", since)
-
-    @api.get("/{run}/samples")
-    def samples(run: str) -> dict[str, Any]:
-        return sample_list(find(run))
-
-    @api.get("/{run}/sample/{file}")
-    def sample(run: str, file: str) -> Response:
-        found = next((s.path for s in find(run).samples() if s.path.name == file), None)
-        if found is None:
-            raise HTTPException(404, f"The run {run!r} has no samples {file!r}.")
-        return FileResponse(
-            found, media_type="image/png", headers={"Cache-Control": "private, max-age=86400"}
-        )
-
-    @api.get("/{run}/log")
-    def log(run: str, lines: int = 200) -> dict[str, Any]:
-        return {"lines": log_lines(find(run), max(1, min(lines, MOST_LOG_LINES)))}
-
-    @api.post("/{run}/request", dependencies=[Depends(studio.guard_write)])
-    def request(run: str, body: Request) -> dict[str, Any]:
-        folder = find(run)
-        try:
-            if body.name == "resume" and folder.state() not in ACTIVE:
-                processes.resume(folder)
-            else:
-                processes.request(folder, body.name)
-        except processes.ProcessError as error:
-            raise HTTPException(409, str(error)) from error
-        return detail(folder, studio.settings.read_only)
-
-    return api
-
-
 # ---- runs -------------------------------------------------------------------------------------------------
 
 
@@ -137,6 +68,14 @@ def runs(root: Path) -> list[RunFolder]:
     marks = [mark for name in ("status.json", processes.LAUNCH_LOG) for mark in root.glob(f"*/{name}")]
     young = {mark.parent: _modified(mark) for mark in marks if mark.parent.name not in known}
     return [RunFolder(path) for path in sorted(young, key=lambda path: -young[path])] + found
+
+
+def find(root: Path, run: str) -> RunFolder:
+    """The run of that name under `root`. Raises HTTPException, 404."""
+    for folder in runs(root):
+        if folder.path.name == run:
+            return folder
+    raise HTTPException(404, f"There is no run {run!r} any more. Choose another in the list.")
 
 
 def state_of(folder: RunFolder) -> tuple[str, str]:
@@ -175,6 +114,8 @@ def detail(folder: RunFolder, read_only: bool) -> dict[str, Any]:
         plan=plan_json(plan_of(config)),
         waiting=waiting,
         time=_dig(config, "data", "time"),
+        rests=answer["state"] not in ACTIVE,
+        read_only=read_only,
         can=[] if read_only else possible(answer["state"], folder, waiting),
         process=status.get("pid"),
         sizes={

@@ -1,4 +1,4 @@
-"""Slider to new pixels, as a person has it: python -m tests.browser.latency MODEL [--moves 100] [--url URL]
+"""Slider to new pixels, as a person has it: python -m tests.browser.latency MODEL [--moves 200] [--url URL]
 
 Opens the Explore page in a headless Chromium, drags a slider with the mouse one step at a time, and takes for
 each step the time from the browser's input event (its own time stamp) until the canvas holds other pixels.
@@ -56,7 +56,7 @@ def drag(page: Any, moves: int) -> dict[str, list[float]]:
     page.evaluate("pvs.explore.timeline.pause()")
     page.evaluate("performance.setResourceTimingBufferSize(10000)")
     for lap in range(-(-moves // 100)):
-        slider = page.locator(f"#pvs-explore-direction-{lap}")
+        slider = page.locator(f"#pvs-explore-move-pca-{lap}")
         slider.scroll_into_view_if_needed()
         box = slider.bounding_box()
         y, left, width = box["y"] + box["height"] / 2, box["x"] + 10, box["width"] - 20
@@ -81,7 +81,7 @@ def summary(times: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Slider to new pixels in Chromium.")
     parser.add_argument("model", help='an id such as "asset:NAME" or "run:NAME", or a .safetensors file')
-    parser.add_argument("--moves", type=int, default=100)
+    parser.add_argument("--moves", type=int, default=200)
     parser.add_argument("--url", help="a studio that runs already; otherwise one is started")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     options = parser.parse_args()

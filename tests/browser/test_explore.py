@@ -6,48 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
-from pvswgan.studio.models import ClipRequest, Models
-from tests.browser import pixels as canvas_pixels
 from tests.browser import studio_at
 from tests.browser.conftest import write_model
+from tests.browser.exploring import close_to, enter, expected, pixels, settle, slider, state
 
 pytestmark = pytest.mark.browser
-
-
-def pixels(page: Any) -> np.ndarray:
-    """What the canvas holds: uint8 (H, W, 3)."""
-    return canvas_pixels(page, "#pvs-explore [data-ref=clip]")
-
-
-def settle(page: Any) -> None:
-    """Waits until the last thing asked for is what is drawn."""
-    page.wait_for_function("window.pvs?.explore?.drawn > 0 && pvs.explore.drawn === pvs.explore.asked")
-
-
-def enter(page: Any, url: str, query: str = "?model=asset:small") -> Any:
-    """Opens Explore on the asset, paused on the first frame."""
-    page.goto(f"{url}/{query}")
-    settle(page)
-    page.evaluate("pvs.explore.timeline.pause(); pvs.explore.timeline.seek(0)")
-    return page
-
-
-def state(page: Any) -> dict[str, Any]:
-    return page.evaluate("pvs.explore.state")
-
-
-def expected(library: dict[str, Path], page: Any) -> np.ndarray:
-    """The clip that the page's state stands for, rendered here: uint8 (T, H, W, 3)."""
-    return Models(library["runs"], library["assets"]).clip(ClipRequest(**state(page)))
-
-
-def close_to(seen: np.ndarray, wanted: np.ndarray) -> bool:
-    """Equal but for JPEG and bfloat16: these untrained clips are noise, the worst case."""
-    return seen.shape == wanted.shape and np.abs(seen.astype(int) - wanted.astype(int)).mean() < 10
 
 
 def test_the_canvas_shows_the_models_clip(page: Any, studio: str, library: dict[str, Path]) -> None:
@@ -65,7 +30,7 @@ def test_a_slider_moved_by_the_mouse_changes_the_clip_and_the_last_value_wins(
 ) -> None:
     enter(page, studio)
     before = pixels(page)
-    box = page.get_by_label("Direction 3").first.bounding_box()
+    box = slider(page, "PCA 3").bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] / 2, y)
     page.mouse.down()
@@ -73,28 +38,28 @@ def test_a_slider_moved_by_the_mouse_changes_the_clip_and_the_last_value_wins(
         page.mouse.move(box["x"] + box["width"] * (0.5 + 0.49 * step / 59), y)
     page.mouse.up()
     settle(page)
-    assert state(page)["offsets"][2] > 2.5
+    assert state(page)["moves"]["pca:2"] > 2.5
     assert not close_to(before, pixels(page)) and close_to(pixels(page), expected(library, page)[0])
 
 
 def test_arrow_keys_move_a_slider_and_reset_brings_the_picture_back(page: Any, studio: str) -> None:
     enter(page, studio)
     before = pixels(page)
-    slider = page.get_by_label("Direction 1").first
-    slider.focus()
+    first = slider(page, "PCA 1")
+    first.focus()
     for _ in range(30):
         page.keyboard.press("ArrowRight")
     settle(page)
-    assert state(page)["offsets"][0] == pytest.approx(1.5)
-    assert slider.get_attribute("aria-valuetext") == "+1.50 standard deviations"
+    assert state(page)["moves"] == {"pca:0": pytest.approx(1.5)}
+    assert first.get_attribute("aria-valuetext") == "+1.50 standard deviations"
     assert (pixels(page) != before).any()
-    slider.dblclick(position={"x": 5, "y": 12})
+    first.dblclick(position={"x": 5, "y": 12})
     settle(page)
-    assert state(page)["offsets"][0] == 0 and (pixels(page) == before).all()
-    page.get_by_label("Direction 2").first.fill("-2")
+    assert state(page)["moves"] == {} and (pixels(page) == before).all()
+    slider(page, "PCA 2").fill("-2")
     page.get_by_role("button", name="Reset all").click()
     settle(page)
-    assert state(page)["offsets"] == [0] * 8 and (pixels(page) == before).all()
+    assert state(page)["moves"] == {} and (pixels(page) == before).all()
     assert page.get_by_role("button", name="Reset all").is_disabled()
 
 
@@ -138,14 +103,6 @@ def test_time_plays_pauses_scrubs_and_stops(page: Any, studio: str) -> None:
     assert page.evaluate("pvs.explore.timeline.frame") == 7
 
 
-def test_pixels_crisp_or_smooth(page: Any, studio: str) -> None:
-    enter(page, studio)
-    rendering = "getComputedStyle(document.querySelector('[data-ref=clip]')).imageRendering"
-    assert page.evaluate(rendering) == "pixelated"
-    page.get_by_label("Pixels").select_option("smooth")
-    assert page.evaluate(rendering) == "auto"
-
-
 def test_a_run_and_its_checkpoints(page: Any, studio: str, library: dict[str, Path]) -> None:
     enter(page, studio, "?model=run:first")
     assert state(page)["model"] == "run:first@000008000"
@@ -156,29 +113,6 @@ def test_a_run_and_its_checkpoints(page: Any, studio: str, library: dict[str, Pa
     page.wait_for_function("document.querySelector('[data-ref=sentence]').textContent.includes('4 of 20')")
     settle(page)
     assert not close_to(pixels(page), newest) and close_to(pixels(page), expected(library, page)[0])
-
-
-@pytest.mark.parametrize("kind", ["mp4", "gif"])
-def test_export_is_the_clip_on_the_screen(
-    page: Any, studio: str, library: dict[str, Path], tmp_path: Path, kind: str
-) -> None:
-    enter(page, studio)
-    page.get_by_label("Direction 4").first.fill("2")
-    settle(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name=f"Export {kind.upper()}").click()
-    assert download.value.suggested_filename == f"small-seed0.{kind}"
-    path = tmp_path / f"clip.{kind}"
-    download.value.save_as(path)
-    with av.open(str(path)) as file:
-        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
-        rate = float(file.streams.video[0].average_rate or 0)
-    wanted = expected(library, page)
-    assert rate == pytest.approx(16, abs=1)
-    assert frames.shape == (8, 256, 256, 3)
-    small = frames.reshape(8, 16, 16, 16, 16, 3).mean((2, 4))
-    # mp4 stores colour at half resolution and GIF 256 colours: near, not equal.
-    assert np.abs(small - wanted).mean() < 14
 
 
 @pytest.mark.slow
@@ -239,31 +173,19 @@ def test_reduced_motion_starts_paused(browser: Any, studio: str) -> None:
     context.close()
 
 
-@pytest.mark.parametrize("width", [1400, 420])
-def test_nothing_sticks_out(browser: Any, studio: str, width: int) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    page = enter(context.new_page(), studio)
-    right = page.evaluate(
-        "Math.max(...[...document.querySelectorAll('#pvs-explore *')]"
-        ".map((element) => element.getBoundingClientRect().right))"
-    )
-    assert right <= width
-    context.close()
-
-
 def test_several_tabs_each_get_their_own_answer(browser: Any, studio: str, library: dict[str, Path]) -> None:
     context = browser.new_context()
     pages = [enter(context.new_page(), studio, f"?model={m}") for m in ("asset:small", "run:first") * 2]
     for step in range(10):
         for i, page in enumerate(pages):
             page.evaluate(
-                "([value, i]) => { const s = document.getElementById('pvs-explore-direction-' + i);"
+                "([value, i]) => { const s = document.getElementById('pvs-explore-move-pca-' + i);"
                 "s.value = value; s.dispatchEvent(new Event('input', {bubbles: true})); }",
                 [step / 4, i],
             )
     for i, page in enumerate(pages):
         settle(page)
-        assert state(page)["offsets"][i] == pytest.approx(2.25)
+        assert state(page)["moves"] == {f"pca:{i}": pytest.approx(2.25)}
         assert close_to(pixels(page), expected(library, page)[0])
     context.close()
 
@@ -272,7 +194,8 @@ def test_several_tabs_each_get_their_own_answer(browser: Any, studio: str, libra
 def test_a_studio_that_is_gone_is_said_and_scrubbing_goes_on(page: Any, library: dict[str, Path]) -> None:
     with studio_at(**library) as url:
         enter(page, url)
-    page.get_by_label("Direction 1").first.fill("1")
+        slider(page, "PCA 1").wait_for()
+    slider(page, "PCA 1").fill("1")
     page.get_by_role("alert").filter(has_text="does not answer").wait_for()
     page.get_by_label("Frame", exact=True).fill("4")
     assert page.locator("[data-ref=counter]").inner_text() == "5 / 8"
@@ -288,5 +211,5 @@ def test_with_a_login_the_page_opens_after_it(page: Any, library: dict[str, Path
         settle(page)
         assert state(page)["model"] == "run:first@000008000"
         page.context.clear_cookies()
-        page.get_by_label("Direction 1").first.fill("1")
+        slider(page, "PCA 1").fill("1")
         page.get_by_role("alert").filter(has_text="logged out").wait_for()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import pytest
 from PIL import Image
 
 from pvswgan import video
-from pvswgan.studio.models import ClipRequest, Models
+from pvswgan.studio.models import Models
 from pvswgan.studio.processes import REPOSITORY
 from tests.browser import pixels, studio_at
+from tests.browser.exploring import request, settle, slider, state
 from train.run import ACTIVE, RunFolder
 
 CLIPS = REPOSITORY.parent / "shared" / "data" / "actions"  # what configs/actions.yaml names
@@ -131,15 +131,15 @@ def open_in_explore(page: Any, runs: Path) -> None:
 
 def scrub(page: Any, runs: Path) -> None:
     """By arrow keys, then by the mouse: each time other pixels, and the model's own."""
-    slider = page.get_by_label(re.compile("^Direction 1"))
+    first = slider(page, "PCA 1")
     for move in (keys_to_the_right, drag_to_the_left):
         before = pixels(page, EXPLORED)
-        move(page, slider)
+        move(page, first)
         settle(page)
         after, wanted = pixels(page, EXPLORED), model_clip(page, runs)[0]
         assert (after != before).any() and coarse(after, wanted) < coarse(before, wanted) / 2
         assert_shows(page, wanted)
-    assert state(page)["offsets"][0] < -2
+    assert state(page)["moves"]["pca:0"] < -2
 
 
 def keys_to_the_right(page: Any, slider: Any) -> None:
@@ -159,11 +159,12 @@ def drag_to_the_left(page: Any, slider: Any) -> None:
 
 def export(page: Any, runs: Path, folder: Path) -> None:
     page.get_by_label("Speed in frames a second").fill(str(FPS))
+    page.locator("[data-ref=exportButton]").click()
     page.get_by_label("Size").select_option(str(SCALE))
     wanted, canvas = model_clip(page, runs), pixels(page, EXPLORED)
     for kind in ("mp4", "gif"):
         with page.expect_download() as download:
-            page.get_by_role("button", name=f"Export {kind.upper()}").click()
+            page.get_by_role("button", name=kind.upper(), exact=True).click()
         path = folder / download.value.suggested_filename
         assert path.suffix == f".{kind}" and path.name.startswith("walk")
         download.value.save_as(path)
@@ -178,18 +179,9 @@ def export(page: Any, runs: Path, folder: Path) -> None:
 # ---- what is looked at -----------------------------------------------------------------------------------
 
 
-def settle(page: Any) -> None:
-    """Waits until the last thing asked for is what is drawn."""
-    page.wait_for_function("window.pvs?.explore?.drawn > 0 && pvs.explore.drawn === pvs.explore.asked")
-
-
-def state(page: Any) -> dict[str, Any]:
-    return page.evaluate("pvs.explore.state")
-
-
 def model_clip(page: Any, runs: Path) -> np.ndarray:
     """The clip that the page's state stands for, rendered here: uint8 (T, H, W, 3)."""
-    return Models(runs, runs / "no-assets").clip(ClipRequest(**state(page)))
+    return Models(runs, runs / "no-assets").clip(request(page))
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:

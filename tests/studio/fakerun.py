@@ -53,13 +53,15 @@ def plan_of(settings: dict[str, Any]) -> GrowthPlan:
 
 
 class FakeRun:
-    """Writes a run folder tick by tick. `clips` is where it is."""
+    """Writes a run folder tick by tick. `clips` is where it is; `ill` what ails it from now on: "collapsed" or "frozen"
+    samples, a "strong critic", or nothing."""
 
     def __init__(self, folder: Path, settings: dict[str, Any] | None = None, pid: int | None = None) -> None:
         self.folder, self.settings = folder, settings or config()
         self.plan, self.pid = plan_of(self.settings), pid or os.getpid()
         self.clips, self.rng = 0, np.random.default_rng(0)
         self.snapshot: int | None = None
+        self.ill = ""
         for name in ("samples", "checkpoints", "requests"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(self.settings))
@@ -150,16 +152,26 @@ class FakeRun:
             "lr": 0.001,
             "batch": 16,
             "memory_mb": 400 + 4 * k,
-        } | (self._slices(k, noise[7]) if self.settings["loss"]["name"] == "swgan" else {})
+        } | self._slices(k, noise[7]) | self._strong_critic(noise)
+
+    def _strong_critic(self, noise: np.ndarray) -> dict[str, float]:
+        if self.ill != "strong critic":
+            return {}
+        return {"distance": 9 + noise[5], "score_fake": 8 + noise[4], "grad_norm_G": abs(0.01 + 0.002 * noise[0])}
 
     def _slices(self, k: float, noise: float) -> dict[str, float]:
+        if self.settings["loss"]["name"] != "swgan":
+            return {}
         mean = 1.2 + 1.5 * (1 - math.exp(-k / 20))
         scales = {"slice_scale_min": mean / 2, "slice_scale_mean": mean, "slice_scale_max": mean**1.6}
         return scales | {"slope_penalty": 0.02 + abs(noise) / 90}
 
     def _write_sheet(self, name: str, frames: int, resolution: int, noise: float) -> None:
-        clips = np.stack([draw(i, frames, resolution) for i in range(CLIPS)])
-        grain = self.rng.normal(size=clips.shape) * noise * 90
+        collapsed, frozen = self.ill == "collapsed", self.ill == "frozen"
+        clips = np.stack([draw(0 if collapsed else i, frames, resolution) for i in range(CLIPS)])
+        if frozen:
+            clips[:] = clips[:, :1]
+        grain = self.rng.normal(size=clips.shape) * (0 if collapsed or frozen else noise) * 90
         u8 = np.clip(clips + grain, 0, 255).astype(np.uint8)
         sheet = u8.transpose(0, 2, 1, 3, 4).reshape(CLIPS * resolution, frames * resolution, 3)
         aside = self.folder / f".{name}"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from pvswgan.studio import Settings, processes, train_form, train_watch
+from pvswgan.studio import Settings, processes, train_watch
 from pvswgan.studio.server import create_app
 from tests.studio import fakerun
 
@@ -23,83 +22,6 @@ def client(tmp_path: Path, configs: Path) -> TestClient:
 
 def opened(settings: Settings) -> TestClient:
     return TestClient(create_app(settings), base_url="http://127.0.0.1:7860")  # another Host is refused
-
-
-def plan(client: TestClient, **wish: Any) -> dict[str, Any]:
-    answer = client.post("/api/train/plan", json={"config": "tiny"} | wish)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-# ---- the form --------------------------------------------------------------------------------------------
-
-
-def test_options_list_configurations_with_their_values(client: TestClient) -> None:
-    options = client.get("/api/train/options").json()
-    tiny = next(item for item in options["configurations"] if item["id"] == "tiny")
-    assert tiny["description"] == "Drawn faces, a few seconds."
-    assert tiny["values"]["resolution"] == "16" and tiny["values"]["seed"] == "3"
-    listed = next(item for item in options["configurations"] if item["id"] == "elsewhere")
-    assert listed["values"]["resolution"] == "", "listed stages overrule it, so it is not shown as if it held"
-    assert {f["id"] for f in options["fields"]} == set(tiny["values"])
-
-
-def test_the_plan_follows_the_settings(client: TestClient) -> None:
-    before, after = plan(client), plan(client, settings={"frames": "4", "total_kimg": ""})
-    assert [(s["frames"], s["resolution"]) for s in before["plan"]["stages"]] == [(4, 4), (8, 8), (8, 16)]
-    assert [(s["frames"], s["resolution"]) for s in after["plan"]["stages"]] == [(4, 4), (4, 8), (4, 16)]
-    assert before["plan"]["total"] == 400_000 and after["plan"]["total"] == 10_000
-    assert [stage["batch"] for stage in before["plan"]["stages"]] == [8, 8, 8]
-    weights = [stage["parameters"]["generator"] for stage in before["plan"]["stages"]]
-    assert weights == sorted(set(weights)), "the networks grow"
-    assert "growth.frames=4" in after["command"] and "growth.total_kimg=null" in after["command"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "field", "words"),
-    [
-        ({"lr": "-1"}, "lr", "-1"),
-        ({"batch": "many"}, "batch", "many"),
-        ({"resolution": "33"}, "resolution", "33"),
-        ({"seed": "0.5"}, "seed", "0.5"),
-        ({"total_kimg": "1"}, "total_kimg", "growth.total_kimg is 1"),
-        ({"batch": "8, 8"}, "batch", "2 values"),
-    ],
-)
-def test_a_wrong_setting_is_a_sentence_at_its_field(
-    client: TestClient, settings: dict[str, str], field: str, words: str
-) -> None:
-    answer = plan(client, settings=settings)
-    assert answer["plan"] is None
-    assert words in answer["problems"][field] and str(train_form.CONFIGS) not in answer["problems"][field]
-
-
-def test_the_other_loss_comes_with_its_own_weights(client: TestClient) -> None:
-    answer = plan(client, config="elsewhere", settings={"loss": "wgan-gp"})
-    assert set(answer["problems"]) == {"data"}, "slope: 5 belongs to swgan and must not be carried over"
-    assert "/nowhere/clips" in answer["problems"]["data"] and answer["plan"]["total"] == 3000
-
-
-def test_a_typed_folder_is_checked(client: TestClient, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    assert "There is no folder" in plan(client, data="/no/such/folder")["problems"]["data"]
-    assert "is empty" in plan(client, data=str(tmp_path / "empty"))["problems"]["data"]
-    assert "is a file" in plan(client, data=str(tmp_path / "configs" / "tiny.yaml"))["problems"]["data"]
-    assert "Write the path" in plan(client, data=" ")["problems"]["data"]
-    assert plan(client, data=str(tmp_path / "configs"))["problems"] == {}
-
-
-def test_start_refuses_what_is_wrong(client: TestClient, tmp_path: Path) -> None:
-    for wish in ({"config": "../x"}, {"name": "../x"}, {"settings": {"lr": "-1"}}, {"data": "/no/such"}):
-        answer = client.post("/api/train/start", json={"config": "tiny"} | wish)
-        assert answer.status_code == 422 and isinstance(answer.json()["detail"], str)
-    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["done"]
-
-
-@pytest.mark.parametrize("text", ["16", "0.001", "8, 4", "null-ish", "[4, 4]"])
-def test_what_is_shown_can_be_typed(text: str) -> None:
-    value = train_form.parse(text)
-    assert train_form.parse(train_form.show(value)) == value
 
 
 # ---- the runs --------------------------------------------------------------------------------------------
@@ -164,10 +86,11 @@ def test_statistics_come_in_parts_and_start_over_when_the_file_does(tmp_path: Pa
 def test_read_only_shows_all_and_changes_nothing(tmp_path: Path, configs: Path) -> None:
     fakerun.make(tmp_path / "runs" / "done", 500)
     client = opened(Settings(runs=tmp_path / "runs", assets=tmp_path, read_only=True))
-    assert client.get("/api/runs/done/status").json()["can"] == []
+    status = client.get("/api/runs/done/status").json()
+    assert status["can"] == [] and status["read_only"]
     assert client.post("/api/runs/done/request", json={"name": "resume"}).status_code == 403
-    assert client.post("/api/train/start", json={"config": "tiny"}).status_code == 403
-    assert plan(client, data="/no/such/folder")["problems"] == {}, "it must not tell which folders there are"
+    for route in ("start", "queue", "cost"):
+        assert client.post(f"/api/train/{route}", json={"config": "tiny"}).status_code == 403
 
 
 def test_every_route_wants_the_login(tmp_path: Path, configs: Path) -> None:
@@ -177,6 +100,6 @@ def test_every_route_wants_the_login(tmp_path: Path, configs: Path) -> None:
                  "runs/done/sample/000000500-4x4.png", "train/options"):  # fmt: skip
         assert client.get(f"/api/{path}").status_code == 401, path
     for path, body in (("runs/done/request", {"name": "stop"}), ("train/start", {"config": "tiny"}),
-                       ("train/plan", {"config": "tiny"})):  # fmt: skip
+                       ("train/plan", {"config": "tiny"}), ("train/cost", {"config": "tiny"})):  # fmt: skip
         assert client.post(f"/api/{path}", json=body).status_code == 401, path
     assert not list((tmp_path / "runs" / "done" / "requests").iterdir())

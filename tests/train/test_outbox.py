@@ -11,7 +11,6 @@ from tests.train import tiny
 from train.engine import Engine
 from train.gpu import outbox
 from train.gpu.outbox import Outbox, OutboxError, sheet, size
-from train.gpu.quality import distance
 from train.gpu.state import EXACT, NO_MOMENTS, ROUNDED, pack, unpack
 
 
@@ -93,19 +92,3 @@ def test_the_sheet_has_reals_above_and_small_clips_enlarged():
     assert found.shape == (2 * 16 + 2 + 3 * 16, 8 * 16, 3)
     assert (found[:32] == 200).all() and (found[32:34] == 0).all()
     assert (found[34:36, 0:2] == 100).all() and (found[34:36, 16:18] == 100).all() and (found[36:50] == 0).all()
-
-
-def test_distance_is_none_for_the_same_and_grows_with_what_is_wrong():
-    t = torch.linspace(0, 6, 16)[None, None, :, None, None] + torch.rand(64, 1, 1, 1, 1) * 6
-    x = torch.linspace(-2, 2, 16)
-    real = torch.sin(t + 2 * x[:, None] + x[None, :]).expand(64, 3, 16, 16, 16).contiguous()
-    shuffled = real[torch.randperm(64)]
-    assert distance(real, real) == distance(real, shuffled) == pytest.approx(0, abs=1e-6)
-    noise = torch.randn(real.shape)
-    slight, strong = distance(real, real + 0.1 * noise), distance(real, real + 0.5 * noise)
-    assert 0 < slight < strong
-    still = real[:, :, :1].expand(real.shape)                # every frame is a real one: only the movement is missing
-    one = real[:1].expand(real.shape)                        # mode collapse
-    for worse in (still, one, real - 1):
-        assert distance(real, worse) > 5 * distance(real, real) + 0.05
-    assert distance(real[:, :, :4, :4, :4], noise[:, :, :4, :4, :4]) > 0

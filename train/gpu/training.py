@@ -14,13 +14,13 @@ from torch import Tensor
 from pvswgan import video
 from pvswgan.checkpoint import CheckpointError, Model, load, read_tensors, save_tensors, training_checkpoints
 from pvswgan.latents import sample_latents
+from pvswgan.metrics.swd import patch_swd
 from train.clips import sampler_of, store_of
 from train.config import Config, dump, parse
 from train.config import load as load_config
 from train.cost import duration
 from train.gpu import process
 from train.gpu.outbox import HEADER_BYTES, MOST_BYTES, SHOWN, Outbox
-from train.gpu.quality import distance
 from train.gpu.state import pack, unpack
 from train.run import RunFolder, write_text
 
@@ -131,7 +131,7 @@ class Training:
         size = (model.frames, model.resolution)
         reals = self._reals(size)
         fakes = model.generate(sample_latents(len(reals), model.latent_dim, seed=1))
-        found = distance(reals.to(self.device), fakes.to(self.device))
+        found = patch_swd(reals.to(self.device), fakes.to(self.device))
         if self.best is None or model.stage > self.best["stage"] or found < self.best["distance"]:
             self.best = {"stage": model.stage, "distance": found, "clips": model.clips}
             self.out.save_network(self.name, model)

@@ -1,4 +1,185 @@
+// The Compare page: two to four runs or models, the same latents in step on one clock. Its parts are compare_NAME.js;
+// each reads view.state and changes it by view.change.
+//
+// window.pvs.compareView lets a test look in: .state, .clips (players), .timeline, .quiz.
 (() => {
   "use strict";
-  window.pvs.view("compare", () => {});
+  const pvs = window.pvs;
+  const EVERY_MS = 5000;
+
+  pvs.view("compare", ({ element }) => {
+    const ref = {};
+    for (const node of element.querySelectorAll("[data-ref]")) ref[node.dataset.ref] = node;
+    const fail = (error) => {
+      ref.error.textContent = error.message;
+      ref.error.hidden = false;
+    };
+    const fine = () => (ref.error.hidden = true);
+    const attempt = (work) => async (...given) => {
+      try {
+        await work(...given);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const view = { element, ref, fail, fine, attempt, shown: false, options: null };
+    const timeline = (view.timeline = new pvs.Timeline({ fps: 16 }));
+    pvs.compareView = view;
+    pvs.compare.state(view);
+    const { state } = view;
+    pvs.compare.sides(view);
+    pvs.compare.pair(view);
+    pvs.compare.facts(view);
+    pvs.compare.curves(view);
+    view.clips = new pvs.compare.Clips(ref, timeline, { onError: fail, onFrames: (frames) => (timeline.frames = frames) });
+    view.quiz = new pvs.compare.Quiz(ref.quiz, timeline, { onError: fail, onSeed: (quiz) => view.change({ quiz }) });
+
+    // ---- what is chosen -------------------------------------------------------------------------------------
+    view.chosen = () => {
+      const sides = view.sides(), drawn = sides.filter((side) => side.drawn);
+      view.showSides();
+      view.clips.sides(sides.map((side) => ({ ...side, id: side.drawn })));
+      for (const name of ["left", "right"]) {
+        ref[name].replaceChildren(...drawn.map((side) => new Option(side.name + (side.kind === "run" ? ` · ${side.clips / 1000} kimg` : ""), side.place)));
+      }
+      const places = drawn.map(({ place }) => place);
+      if (places.length > 1) {
+        const left = places.includes(state.left) ? state.left : places[0];
+        const right = places.includes(state.right) && state.right !== left ? state.right : places.find((place) => place !== left);
+        view.change({ left, right });
+      }
+      view.pairable = places.length > 1;
+      for (const button of ref.modes.children) button.disabled = button.dataset.mode !== "side" && !view.pairable;
+      showPair();
+      view.askFacts();
+      view.loadCurves();
+    };
+
+    function showPair() {
+      Object.assign(ref.left, { value: state.left });
+      Object.assign(ref.right, { value: state.right });
+      view.clips.pair = [state.left, state.right];
+      view.clips.gain = state.gain;
+      view.clips.mode = view.pairable ? state.mode : "side";
+      ref.gain.value = state.gain;
+      for (const button of ref.modes.children) {
+        const on = button.dataset.mode === view.clips.mode;
+        button.setAttribute("aria-checked", String(on));
+        button.tabIndex = on ? 0 : -1;
+      }
+      const sides = view.sides();
+      view.quiz.of(view.pairable ? [state.left, state.right].map((place) => ({ id: sides[place].drawn, name: sides[place].name })) : [], state.quiz);
+    }
+
+    function showClips() {
+      ref.seed.value = state.seed;
+      ref.rows.value = state.rows;
+      const seeds = pvs.compare.seeds(state), last = seeds[seeds.length - 1];
+      ref.seedsText.textContent = seeds.length > 1 ? `A row each for seeds ${seeds[0]} to ${last}` : `Seed ${last}`;
+      ref.truncation.value = state.truncation;
+      ref.truncationText.textContent = state.truncation.toFixed(2);
+      return view.clips.show({ seeds, truncation: state.truncation });
+    }
+
+    view.listen((keys) => {
+      fine();
+      if (keys.has("ids")) view.chosen();
+      if (["seed", "rows", "truncation"].some((key) => keys.has(key))) showClips();
+      if (["mode", "left", "right", "gain"].some((key) => keys.has(key))) showPair();
+      if (keys.has("along")) view.drawCurves();
+    });
+
+    // ---- how it is looked at ----------------------------------------------------------------------------------
+    ref.modes.addEventListener("click", ({ target }) => target.dataset.mode && view.change({ mode: target.dataset.mode }));
+    ref.modes.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      const buttons = [...ref.modes.children].filter((button) => !button.disabled);
+      const next = buttons[(buttons.indexOf(document.activeElement) + by + buttons.length) % buttons.length];
+      next.click();
+      next.focus();
+    });
+    // Choosing the one that is on the other side changes sides.
+    ref.left.addEventListener("change", () => {
+      const left = Number(ref.left.value);
+      view.change({ left, right: left === state.right ? state.left : state.right });
+    });
+    ref.right.addEventListener("change", () => {
+      const right = Number(ref.right.value);
+      view.change({ right, left: right === state.left ? state.right : state.left });
+    });
+    ref.gain.addEventListener("change", () => view.change({ gain: Number(ref.gain.value) }));
+
+    const wipe = () => {
+      view.clips.wipe = ref.wipe.valueAsNumber;
+      ref.screen.style.setProperty("--pc-at", ref.wipe.value);
+    };
+    ref.wipe.addEventListener("input", wipe);
+    const drag = (event) => {
+      if (state.mode !== "wipe" || !event.buttons) return;
+      const box = ref.canvas.getBoundingClientRect();
+      ref.wipe.value = (event.clientX - box.left) / box.width;
+      wipe();
+    };
+    ref.canvas.addEventListener("pointerdown", (event) => {
+      ref.canvas.setPointerCapture(event.pointerId);
+      drag(event);
+    });
+    ref.canvas.addEventListener("pointermove", drag);
+
+    ref.seed.addEventListener("change", () => {
+      const seed = Math.max(0, Math.min(Math.round(ref.seed.valueAsNumber || 0), 2 ** 31 - 1));
+      ref.seed.value = seed;
+      view.change({ seed });
+    });
+    ref.rows.addEventListener("change", () => view.change({ rows: Number(ref.rows.value) }));
+    ref.nextSeeds.addEventListener("click", () => view.change({ seed: Math.min(state.seed + state.rows, 2 ** 31 - 1) }));
+    ref.truncation.addEventListener("input", () => view.change({ truncation: ref.truncation.valueAsNumber }));
+
+    // ---- the one clock ------------------------------------------------------------------------------------------
+    ref.play.addEventListener("click", () => timeline.toggle());
+    ref.time.addEventListener("input", () => {
+      timeline.pause();
+      timeline.seek(ref.time.valueAsNumber);
+    });
+    ref.fps.addEventListener("input", () => {
+      timeline.fps = ref.fps.valueAsNumber;
+      ref.fpsText.textContent = `${timeline.fps} fps`;
+    });
+    const showTime = () => {
+      ref.time.max = timeline.frames - 1;
+      ref.time.value = timeline.frame;
+      ref.counter.textContent = `${timeline.frame + 1} / ${timeline.frames}`;
+      ref.play.classList.toggle("playing", timeline.playing);
+      ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
+    };
+    timeline.listen(showTime);
+
+    // ---- from outside -------------------------------------------------------------------------------------------
+    ref.refresh.addEventListener("click", attempt(view.refresh));
+    ref.link.addEventListener("click", attempt(async () => {
+      await pvs.copyText(view.address().href);
+      ref.link.textContent = "Copied";
+      setTimeout(() => (ref.link.textContent = "Copy link"), 1500);
+    }));
+    pvs.onOpen("compare", ({ ids }) => {
+      view.linked = true;
+      view.change({ ids: ids.slice(0, pvs.compare.MOST) });
+    });
+    new MutationObserver(() => view.options && view.chosen()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+
+    ref.along.value = state.along;
+    showTime();
+    const look = attempt(view.refresh);
+    pvs.whenShown(element, (on) => {
+      if (on && !view.shown) {
+        view.shown = true;
+        showClips();
+        look().then(view.follow);
+      }
+      view.shown = on;
+    });
+    setInterval(() => view.shown && !document.hidden && look(), EVERY_MS);
+  });
 })();

@@ -5,6 +5,8 @@
 //   curves.run(id, plan);          forgets the lines of the run before
 //   curves.add(rows, reset);       rows of stats.jsonl; reset: they replace all
 //   curves.smooth(0.9);            weight of the moving average, 0 (none) to below 1
+//   curves.viewed(clips | null);   a line at the snapshot that is looked at
+//   curves.reveal(["losses"], [from, to]);   draws these panels, zoomed to that part, in kimg
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
@@ -114,6 +116,28 @@
       this._changed();
     }
 
+    // Only the line is drawn anew: it follows a slider.
+    viewed(clips) {
+      if (clips === this.place) return;
+      this.place = clips;
+      if (this.stale || this.marking) return;
+      this.marking = requestAnimationFrame(async () => {
+        await this.drawn;
+        this.marking = 0;
+        if (!this.stale) window.Plotly.relayout(this.element, { shapes: [...this.stageShapes, ...this._placeShapes()] });
+      });
+    }
+
+    async reveal(ids, [from, to]) {
+      for (const id of ids) this.chosen.add(id);
+      keep([...this.chosen]);
+      await this._draw();
+      if (this.stale || !this.panels.length) return;
+      const room = Math.max(0.05 * (to - from), 0.05);
+      const axis = `xaxis${axisOf(this.panels[0])}`;
+      await window.Plotly.relayout(this.element, { [`${axis}.range[0]`]: from - room, [`${axis}.range[1]`]: to + room });
+    }
+
     add(rows, reset) {
       if (reset) this.rows = [];
       for (const row of rows) {
@@ -153,8 +177,9 @@
       this.width = this.element.clientWidth;
       this._choose();
       this.element.classList.toggle("pt-none", !this.panels.length);
-      await window.Plotly.react(this.element, this._traces(), this._layout(), { displaylogo: false, responsive: false,
+      this.drawn = window.Plotly.react(this.element, this._traces(), this._layout(), { displaylogo: false, responsive: false,
         doubleClick: "autosize", modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] });
+      await this.drawn;
       if (!this.listening) this.element.on("plotly_relayout", (change) => this._zoomed(change));
       this.listening = true;
       this.element.dataset.points = this.rows.length;
@@ -208,6 +233,8 @@
         const box = { left, right: left + wide, top, bottom: Math.max(0, top - high), last: p >= this.panels.length - columns };
         this._panel(layout, panel, box, faint);
       });
+      this.stageShapes = layout.shapes;
+      layout.shapes = [...this.stageShapes, ...this._placeShapes()];
       return layout;
     }
 
@@ -224,6 +251,13 @@
       layout.annotations.push({ text: `<b>${panel.title}</b>`, x: box.left, y: box.top, xref: "paper", yref: "paper",
         xanchor: "left", yanchor: "bottom", yshift: this.columns > 1 ? 0 : 19, showarrow: false, font: { size: 12 } });
       this._stageMarks(layout, axis);
+    }
+
+    _placeShapes() {
+      if (typeof this.place !== "number") return [];
+      const x = this.place / 1000, color = isDark() ? "#fb923c" : "#c2410c";
+      return this.panels.map((panel) => ({ name: "viewed", type: "line", xref: `x${axisOf(panel)}`, x0: x, x1: x,
+        yref: `y${axisOf(panel)} domain`, y0: 0, y1: 1, line: { color, width: 1.5 } }));
     }
 
     // A line where each stage begins, a shade over its fade. Only as far as the run has come: the axis fits the data.

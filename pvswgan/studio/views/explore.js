@@ -1,25 +1,26 @@
 // The Explore page: state -> one request at a time -> a sprite sheet on the canvas.
 //
+// The state and the sense of rest are in explore_state.js; each other part of the page is one explore_NAME.js, which
+// reads the state, changes it by store.change() and shows it in its listener. Nothing else is told to anybody.
+//
+// What a part is handed (view): element, ref (nodes by data-ref), store, timeline, player (the clip), over (a second
+// player on top of it, for what is only looked at: hovering, a walk), look() and hide() for that one, fail, fine, attempt.
 // window.pvs.explore lets a test or a benchmark look in: .state, .asked and .drawn (the seq of the last request
 // and of the last sheet on the canvas), .player, .timeline, .settled() (a promise: everything asked is drawn),
 // .onDrawn (called with {seq, frame} after every change of the canvas).
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const LARGEST_SEED = 2 ** 31 - 1;
+  const POINT = ["model", "seed", "latent", "truncation", "moves", "of"];
+  const family = (id) => id.split("@")[0]; // the run or asset of a checkpoint
 
-  pvs.view("explore", ({ element, props }) => {
+  pvs.view("explore", ({ element }) => {
     const ref = {};
     for (const node of element.querySelectorAll("[data-ref]")) ref[node.dataset.ref] = node;
-    const state = { model: null, seed: 0, truncation: 1, offsets: Array(props.sliders).fill(0) };
-    const timeline = new pvs.Timeline({ fps: 16 });
-    const player = new pvs.SheetPlayer(ref.clip, { timeline });
-    const view = (pvs.explore = { state, timeline, player, asked: 0, drawn: 0, onDrawn: null });
-    let models = []; // as api/models lists them
-    let opened = null; // as api/model describes the open one
 
     // ---- errors: a sentence, on the page, until the next thing goes well -----------------------------------
     const fail = (error) => {
+      if (error.name === "AbortError") return;
       ref.error.textContent = error.message;
       ref.error.hidden = false;
     };
@@ -32,43 +33,79 @@
       }
     };
 
+    const store = pvs.explorer.store(element, fail);
+    const { state } = store;
+    const timeline = new pvs.Timeline({ fps: 16 });
+    const player = new pvs.SheetPlayer(ref.clip, { timeline });
+    const over = new pvs.SheetPlayer(ref.over, { timeline });
+    const view = { element, ref, store, timeline, player, over, fail, fine, attempt };
+    Object.assign(view, { state, asked: 0, drawn: 0, onDrawn: null, sheetListeners: [] });
+    pvs.explore = view;
+
     // ---- rendering ------------------------------------------------------------------------------------------
     const ask = pvs.latest(async (request) => {
       const began = performance.now();
       try {
         const response = await pvs.request("api/render", request);
         const blob = await response.blob();
-        if (request.model !== state.model) return; // of a model that was left meanwhile
+        if (family(request.model) !== family(state.model)) return; // of a model that was left meanwhile
         const frames = Number(response.headers.get("X-Frames"));
         if (!(await player.show(blob, { frames, seq: request.seq }))) return;
+        view.hide();
         if (timeline.frames !== frames) newLength(frames);
         drawStrip(player.sheet.image);
         fine();
         const size = response.headers.get("X-Resolution");
-        ref.status.textContent = `${frames} frames, ${size} × ${size} · ${Math.round(performance.now() - began)} ms`;
+        ref.status.textContent = `${frames} × ${size} × ${size} · ${Math.round(performance.now() - began)} ms`;
       } catch (error) {
+        view.hide();
         fail(error);
       }
     });
 
-    // Sends what is on the controls now. Called for every movement; latest() sees to it that nothing piles up.
-    function render() {
-      showReset();
-      if (!state.model) return;
-      const { model, seed, truncation, offsets } = state;
-      view.settling = ask({ model, seed, truncation, offsets: [...offsets], seq: ++view.asked });
-    }
-    view.settled = () => view.settling;
+    // Sends what is in the state now. Called for every movement; latest() sees to it that nothing piles up.
+    store.listen((keys) => {
+      if (!state.model || !POINT.some((key) => keys.has(key))) return;
+      view.settling = ask({ model: state.model, ...store.point(), seq: ++view.asked });
+    });
+    view.settled = store.settled = () => view.settling;
 
     player.onDrawn = ({ seq, frame }) => {
+      const fresh = seq !== view.drawn;
       view.drawn = seq;
       view.onDrawn?.({ seq, frame });
+      if (fresh) for (const listener of view.sheetListeners) listener();
+    };
+
+    // What is only looked at lies on a canvas of its own on top: the clip under it stays as it is.
+    let looked = null; // the source on top, or on its way there
+    let ready = false;
+    let row = 0;
+    view.look = async (source, { rows, frames, row: wanted, caption = "" }) => {
+      row = wanted;
+      ref.caption.textContent = caption;
+      if (source !== looked) {
+        [looked, ready] = [source, false];
+        const drawn = await over.show(source, { rows, frames, row });
+        if (!drawn || looked !== source) return;
+        ready = true;
+      }
+      if (!ready) return;
+      if (over.row !== row) over.row = row;
+      ref.over.hidden = false;
+      ref.caption.hidden = !caption;
+    };
+    view.hide = () => {
+      looked = null;
+      ref.over.hidden = ref.caption.hidden = true;
     };
 
     // ---- time -----------------------------------------------------------------------------------------------
     function newLength(frames) {
       timeline.frames = frames;
       ref.time.max = frames - 1;
+      if (view.startFrame !== undefined) timeline.seek(view.startFrame); // of a link
+      view.startFrame = undefined;
       showTime();
     }
 
@@ -105,222 +142,43 @@
         timeline.seek(Math.floor(((event.clientX - left) / width) * timeline.frames));
       });
     }
-    ref.clip.addEventListener("keydown", (event) => {
-      const act = { " ": () => timeline.toggle(), ArrowLeft: () => timeline.step(-1), ArrowRight: () => timeline.step(1) };
-      if (!act[event.key]) return;
-      event.preventDefault(); // space would scroll the page
-      act[event.key]();
-    });
     ref.clip.addEventListener("click", () => timeline.toggle());
-    ref.fps.addEventListener("input", () => {
-      timeline.fps = ref.fps.valueAsNumber;
-      ref.fpsText.textContent = `${timeline.fps} fps`;
-    });
-    ref.loop.addEventListener("change", () => (timeline.loop = ref.loop.value));
-    ref.pixels.addEventListener("change", () => {
-      player.smooth = ref.pixels.value === "smooth";
+
+    view.setSpeed = (fps) => {
+      timeline.fps = ref.fps.value = fps;
+      ref.fpsText.textContent = `${fps} fps`;
+    };
+    view.setLoop = (loop) => (timeline.loop = ref.loop.value = loop);
+    view.setPixels = (kind) => {
+      ref.pixels.value = kind;
+      for (const one of [player, over]) one.smooth = kind === "smooth";
       ref.film.style.imageRendering = player.smooth ? "auto" : "pixelated";
-    });
+    };
+    ref.fps.addEventListener("input", () => view.setSpeed(ref.fps.valueAsNumber));
+    ref.loop.addEventListener("change", () => view.setLoop(ref.loop.value));
+    ref.pixels.addEventListener("change", () => view.setPixels(ref.pixels.value));
 
-    // ---- the latent -----------------------------------------------------------------------------------------
-    function setSeed(seed) {
-      if (!Number.isFinite(seed)) return; // an emptied field: keep what is shown
-      state.seed = Math.max(0, Math.min(LARGEST_SEED, Math.round(seed)));
-      if (ref.seed.valueAsNumber !== state.seed) ref.seed.value = state.seed;
-      render();
-    }
-    ref.seed.addEventListener("input", () => setSeed(ref.seed.valueAsNumber));
-    ref.seed.addEventListener("change", () => (ref.seed.value = state.seed));
-    ref.seedBack.addEventListener("click", () => setSeed(state.seed - 1));
-    ref.seedNext.addEventListener("click", () => setSeed(state.seed + 1));
-    ref.seedRandom.addEventListener("click", () => setSeed(Math.floor(Math.random() * 1e6)));
+    // ---- the sections that fold -----------------------------------------------------------------------------
+    const sections = Object.fromEntries([...element.querySelectorAll("[data-section]")].map((s) => [s.dataset.section, s]));
+    view.sections = sections;
+    view.unfold = (name) => (sections[name].open = true);
+    for (const section of Object.values(sections)) section.addEventListener("toggle", () => store.busy());
 
-    function setTruncation(value) {
-      state.truncation = value;
-      ref.truncation.value = value;
-      ref.truncationText.textContent = value.toFixed(2);
-      render();
-    }
-    ref.truncation.addEventListener("input", () => setTruncation(ref.truncation.valueAsNumber));
-    ref.truncation.addEventListener("dblclick", () => setTruncation(1));
-
-    const sliders = state.offsets.map((_, i) => {
-      const row = document.createElement("div");
-      row.className = "pvs-direction";
-      const id = `pvs-explore-direction-${i}`;
-      row.innerHTML =
-        `<label for="${id}">Direction ${i + 1}<small></small></label>` +
-        `<input type="range" id="${id}" min="-3" max="3" step="0.05" value="0">` +
-        `<output for="${id}"></output>` +
-        `<button type="button" class="pvs-button pvs-square" aria-label="Reset direction ${i + 1}" title="Reset">↺</button>`;
-      const [label, range, output, reset] = row.children;
-      const share = label.querySelector("small");
-      share.textContent = " …"; // until its directions are found
-      range.addEventListener("input", () => setOffset(i, range.valueAsNumber));
-      range.addEventListener("dblclick", () => setOffset(i, 0));
-      reset.addEventListener("click", () => {
-        setOffset(i, 0);
-        range.focus(); // the button goes when there is nothing to reset
-      });
-      ref.directions.append(row);
-      return { row, range, output, reset, share };
-    });
-
-    function showOffset(i) {
-      const { range, output, reset } = sliders[i];
-      const value = state.offsets[i];
-      range.value = value;
-      const text = `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(2)}`;
-      output.textContent = text;
-      range.setAttribute("aria-valuetext", `${text} standard deviations`);
-      reset.style.visibility = value === 0 ? "hidden" : "visible";
-    }
-
-    function setOffset(i, value) {
-      state.offsets[i] = value;
-      showOffset(i);
-      render();
-    }
-
-    function showReset() {
-      ref.resetAll.disabled = state.offsets.every((value) => value === 0);
-    }
-
-    ref.resetAll.addEventListener("click", () => {
-      state.offsets.fill(0);
-      state.offsets.forEach((_, i) => showOffset(i));
-      render();
-    });
-
-    // ---- models ---------------------------------------------------------------------------------------------
-    const kimg = (clips) => (clips === null ? "newest" : `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`);
-    const option = (value, text) => new Option(text, value); // Option sets text, never HTML
-    const chosen = () => models.find((model) => model.group === ref.model.value);
-
-    function fillModels(keep) {
-      const runs = document.createElement("optgroup");
-      runs.label = "Trainings";
-      const assets = document.createElement("optgroup");
-      assets.label = "Came with the studio";
-      for (const model of models) {
-        const about = model.kind === "run" ? ` · ${kimg(model.checkpoints[0].clips)}${model.state ? ` · ${model.state}` : ""}` : "";
-        (model.kind === "run" ? runs : assets).append(option(model.group, model.name + about));
-      }
-      ref.model.replaceChildren(...[runs, assets].filter((group) => group.children.length));
-      if (models.some((model) => model.group === keep)) ref.model.value = keep;
-    }
-
-    function fillCheckpoints(keep) {
-      const { kind, checkpoints } = chosen();
-      ref.checkpoint.hidden = kind !== "run";
-      ref.checkpoint.replaceChildren(
-        ...checkpoints.map(({ id, clips }, i) => option(id, i === 0 ? `${kimg(clips)} (newest)` : kimg(clips))),
-      );
-      if (checkpoints.some(({ id }) => id === keep)) ref.checkpoint.value = keep;
-    }
-
-    async function open(id) {
-      state.model = id;
-      ref.sentence.textContent = "Opening…";
-      let answer;
-      try {
-        answer = await pvs.json(`api/model?id=${encodeURIComponent(id)}`);
-      } catch (error) {
-        if (state.model === id) ref.sentence.textContent = "This model could not be opened.";
-        throw error;
-      }
-      if (state.model !== id) return; // another was chosen meanwhile
-      opened = answer;
-      ref.sentence.textContent = opened.sentence;
-      fillSizes();
-      render();
-      await view.settled();
-      const { explained } = await pvs.json(`api/directions?id=${encodeURIComponent(id)}`);
-      if (state.model === id) showShares(explained);
-    }
-
-    // How much each direction explains; a model with few latents has fewer directions than there are sliders.
-    function showShares(explained) {
-      sliders.forEach(({ row, share }, i) => {
-        row.hidden = i >= explained.length;
-        const percent = 100 * explained[i];
-        share.textContent = row.hidden ? "" : ` ${percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
-      });
-    }
-
-    // wanted: an id, with or without "@clips", that another page asks for.
-    async function refresh(wanted) {
-      models = (await pvs.json("api/models")).models;
-      const empty = models.length === 0;
-      ref.empty.hidden = !empty;
-      ref.body.hidden = empty;
-      fine();
-      if (empty) return;
-      const group = wanted ? wanted.split("@")[0] : ref.model.value;
-      fillModels(group);
-      fillCheckpoints(wanted || state.model);
-      // A newer checkpoint is offered, not forced: the picture under the hand stays.
-      if (wanted || !opened || !holds(state.model)) await open(ref.checkpoint.value);
-      if (wanted && ref.model.value !== group) throw new Error(`There is no model "${wanted}" here.`);
-    }
-    const holds = (id) => models.some((model) => model.checkpoints.some((checkpoint) => checkpoint.id === id));
-
-    ref.model.addEventListener("change", attempt(async () => {
-      fillCheckpoints();
-      await open(ref.checkpoint.value);
-    }));
-    ref.checkpoint.addEventListener("change", attempt(() => open(ref.checkpoint.value)));
-    ref.refresh.addEventListener("click", attempt(() => refresh()));
-    ref.lookAgain.addEventListener("click", attempt(() => refresh()));
-    ref.toTrain.addEventListener("click", () => pvs.openTab("train"));
-
-    // ---- export ---------------------------------------------------------------------------------------------
-    function fillSizes() {
-      const was = ref.scale.value;
-      const scales = [1, 2, 4, 8, 16].filter((scale) => scale === 1 || scale * opened.resolution <= 512);
-      ref.scale.replaceChildren(
-        ...scales.map((scale) => option(scale, `${scale * opened.resolution} px`)),
-      );
-      const usual = scales.find((scale) => scale * opened.resolution >= 256) || scales[scales.length - 1];
-      ref.scale.value = scales.includes(Number(was)) ? was : usual;
-    }
-
-    async function save(format) {
-      const { model, seed, truncation, offsets } = state;
-      const body = { model, seed, truncation, offsets, format, fps: timeline.fps, scale: Number(ref.scale.value) };
-      const response = await pvs.request("api/export", body);
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(await response.blob());
-      link.download = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] || `clip.${format}`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-      fine();
-    }
-    for (const button of element.querySelectorAll("[data-export]")) {
-      button.addEventListener("click", attempt(async () => {
-        button.disabled = true;
-        try {
-          await save(button.dataset.export);
-        } finally {
-          button.disabled = false;
-        }
-      }));
-    }
-
-    // ---- the start ------------------------------------------------------------------------------------------
-    state.offsets.forEach((_, i) => showOffset(i));
+    // ---- the parts and the start ----------------------------------------------------------------------------
+    const { explorer } = pvs;
+    explorer.history(view);
+    explorer.models(view);
+    explorer.latent(view);
+    explorer.seeds(view);
+    explorer.directions(view);
+    explorer.keyframes(view);
+    explorer.walk(view);
+    explorer.sheet(view);
+    explorer.slices(view);
+    explorer.projection(view);
+    explorer.export(view);
+    explorer.keyboard(view);
     showTime();
-    const quietly = attempt(refresh);
-    let shown = false;
-    pvs.whenShown(element, (on) => {
-      if (on && !shown && opened) quietly(); // back on this tab: there may be new checkpoints
-      shown = on;
-    });
-    setInterval(() => {
-      if (shown && !document.hidden && models.length === 0) quietly(); // the first checkpoint appears by itself
-    }, 5000);
-    const waited = pvs.onOpen("explore", ({ model }) => quietly(model));
-    // ?model=run:NAME opens that one.
-    if (!waited) quietly(new URLSearchParams(location.search).get("model"));
+    explorer.link(view); // last: it opens the first model, with all others listening
   });
 })();

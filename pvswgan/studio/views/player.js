@@ -9,7 +9,8 @@
 //
 //   const player = new pvs.SheetPlayer(canvas, {timeline, smooth: false, columns: null});
 //   await player.show(source, {rows, frames, seq});     source: Blob, URL, or ImageBitmap/<img>/<canvas>;
-//                                                       rows: clips in the sheet (default 1), frames: columns
+//                                                       rows: clips in the sheet (default 1), frames: columns;
+//                                                       row: sets player.row with the sheet
 //   player.row = 2        show only that clip (null: all, as a grid `columns` wide)
 //   player.smooth = true  bilinear instead of crisp pixels
 //   player.onDrawn = ({seq, frame}) => ...   after every change of sheet or frame; player.seq: last sheet drawn
@@ -188,7 +189,7 @@
     }
 
     // Draws the sheet once decoded. True if drawn, false if a newer show() came first. Rejects with a sentence.
-    async show(source, { rows = 1, frames, seq = null } = {}) {
+    async show(source, { rows = 1, frames, seq = null, row } = {}) {
       const asked = ++this.#asked;
       let image;
       try {
@@ -203,6 +204,7 @@
       this.#sheet?.image.close?.();
       const [width, height] = [image.width / frames, image.height / rows];
       this.#sheet = { image, rows, frames, seq, width, height };
+      if (row !== undefined) this.#row = row;
       this.draw();
       return true;
     }

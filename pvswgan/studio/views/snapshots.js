@@ -7,6 +7,8 @@
 //   samples.list({snapshots, reals});    [{url, clips, frames, resolution}], oldest first
 //   samples.seek(clips);                 the snapshot nearest to that moment
 //   samples.viewed                       clips of the snapshot that is looked at, or null; samples.following: the newest
+//   samples.items                        the snapshots; samples.timeline: the clips' clock
+//   samples.sheet(item)                  a promise of {blob, rows, frames}: that snapshot's sheet, fetched once
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
@@ -25,9 +27,8 @@
     #shownReal = null;
     #last = { frames: 16, resolution: 32, window: false };
 
-    constructor(parts, { onView } = {}) {
-      this.parts = parts;
-      this.onView = onView || (() => {});
+    constructor(parts, { onView, onFit }) {
+      Object.assign(this, { parts, onView, onFit });
       this.timeline = new pvs.Timeline({ fps: FPS, frames: 16 });
       this.player = new pvs.SheetPlayer(parts.canvas, { timeline: this.timeline });
       this.realPlayer = new pvs.SheetPlayer(parts["real-canvas"], { timeline: this.timeline });
@@ -60,6 +61,10 @@
     // Clips of the snapshot that is looked at, or null.
     get viewed() {
       return this.#items[this.#index]?.clips ?? null;
+    }
+
+    get items() {
+      return this.#items;
     }
 
     get following() {
@@ -122,7 +127,7 @@
       parts["snapshot-name"].textContent =
         `${pvs.sizeName(item)}, snapshot ${this.#index + 1} of ${this.#items.length}`;
       parts.canvas.setAttribute("aria-label", `Generated clips of the fixed latents at ${kimg}, ${pvs.sizeName(item)}`);
-      this.onView(this.#following ? null : item.clips);
+      this.onView(item.clips);
       this.#fit();
       this.#show(item);
       this.#showReal(item);
@@ -132,10 +137,10 @@
       if (this.#shown === item.url) return;
       this.#shown = item.url;
       try {
-        const blob = await this.#sheet(item.url);
+        const { blob, rows, frames } = await this.sheet(item);
         if (this.#shown !== item.url) return; // the person has moved on
         this.#pace(item);
-        await this.player.show(blob, { ...cells(item, await size(blob)), seq: item.clips });
+        await this.player.show(blob, { rows, frames, seq: item.clips });
         this.#fit();
         this.parts.canvas.dataset.clips = item.clips;
         this.#prefetch();
@@ -158,9 +163,9 @@
       this.#shownReal = real.url;
       this.parts["real-canvas"].setAttribute("aria-label", `Real clips at ${pvs.sizeName(real)}`);
       try {
-        const blob = await this.#sheet(real.url);
+        const { blob, rows, frames } = await this.sheet(real);
         if (this.#shownReal !== real.url) return;
-        await this.realPlayer.show(blob, cells(real, await size(blob)));
+        await this.realPlayer.show(blob, { rows, frames });
         this.#fit();
       } catch {
         this.#shownReal = null; // the next list tries again
@@ -172,10 +177,10 @@
       this.timeline.frames = this.#last.window ? item.frames : Math.max(this.#last.frames, item.frames);
     }
 
-    async #sheet(url) {
-      const known = this.#sheets.get(url);
+    async sheet(item) {
+      const { url } = item, known = this.#sheets.get(url);
       this.#sheets.delete(url);
-      const sheet = known || pvs.request(url).then((answer) => answer.blob());
+      const sheet = known || pvs.request(url).then((answer) => answer.blob()).then((blob) => cells(item, blob));
       this.#sheets.set(url, sheet); // now the youngest
       for (const old of [...this.#sheets.keys()].slice(0, Math.max(0, this.#sheets.size - KEPT))) this.#sheets.delete(old);
       sheet.catch(() => this.#sheets.delete(url));
@@ -184,7 +189,7 @@
 
     #prefetch() {
       for (let i = this.#index - NEAR; i <= this.#index + NEAR; i++) {
-        if (this.#items[i]) this.#sheet(this.#items[i].url).catch(() => {});
+        if (this.#items[i]) this.sheet(this.#items[i]).catch(() => {});
       }
     }
 
@@ -207,16 +212,14 @@
         player.canvas.style.width = `${Math.floor(cell * columns)}px`;
         player.smooth = player.canvas.width > cell * columns * density; // smaller than its pixels: no crisp way
       }
+      parts.canvas.dataset.columns = columns;
+      this.onFit();
     }
   };
 
-  async function size(blob) {
-    const bytes = new DataView(await blob.slice(0, 24).arrayBuffer());
-    return { width: bytes.getUint32(16), height: bytes.getUint32(20) }; // a PNG's header; no decoding
-  }
-
-  function cells(item, { width, height }) {
-    const frames = Math.max(1, Math.round(width / item.resolution));
-    return { frames, rows: Math.max(1, Math.round(height / item.resolution)) };
+  async function cells({ resolution }, blob) {
+    const bytes = new DataView(await blob.slice(0, 24).arrayBuffer()); // a PNG's header; no decoding
+    const along = (at) => Math.max(1, Math.round(bytes.getUint32(at) / resolution));
+    return { blob, frames: along(16), rows: along(20) };
   }
 })();

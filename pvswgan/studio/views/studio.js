@@ -5,6 +5,7 @@
 //   pvs.request(url, body?)    the same, but gives the Response
 //   pvs.latest(send)           "latest wins": see below
 //   pvs.plotly()               loads plotly.js on first use; a promise of window.Plotly
+//   pvs.copyText(text)         onto the clipboard; throws a sentence where the browser refuses
 //   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
 //   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
 //
@@ -104,14 +105,30 @@
     return plotly;
   };
 
+  // Browsers give the clipboard to pages on this machine or over https only; the older way works elsewhere too.
+  pvs.copyText = async (text) => {
+    try {
+      return await navigator.clipboard.writeText(text);
+    } catch {
+      const field = Object.assign(document.createElement("textarea"), { value: text });
+      const focused = document.activeElement;
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      focused?.focus();
+      if (!done) throw new Error("The browser does not let this page use the clipboard.");
+    }
+  };
+
   // ---- tabs -------------------------------------------------------------------------------------------------
   const openers = new Map(); // tab -> handler of a detail
   const details = new Map(); // tab -> a detail that waits for its view to be there
 
-  const tabButton = (name) =>
-    [...document.querySelectorAll('#pvs-tabs button[role="tab"]')].find(
-      (button) => button.textContent.trim().toLowerCase() === name,
-    );
+  // On a narrow screen Gradio moves the tabs that have no room into a menu, whose buttons are there even while it is shut.
+  const TABS = '#pvs-tabs > .tab-wrapper :is(button[role="tab"], .overflow-dropdown button)';
+  const nameOf = (button) => button.textContent.trim().toLowerCase();
+  const tabButton = (name) => [...document.querySelectorAll(TABS)].find((button) => nameOf(button) === name);
 
   pvs.openTab = (name, detail) => {
     if (detail !== undefined) {
@@ -133,10 +150,10 @@
   const wanted = new URLSearchParams(location.search).get("tab");
   if (wanted) requestAnimationFrame(() => tabButton(wanted.toLowerCase())?.click());
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.('#pvs-tabs button[role="tab"]');
+    const button = event.target.closest?.(TABS);
     if (!button) return;
     const url = new URL(location.href);
-    url.searchParams.set("tab", button.textContent.trim().toLowerCase());
+    url.searchParams.set("tab", nameOf(button));
     history.replaceState(history.state, "", url);
   });
 

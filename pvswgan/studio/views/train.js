@@ -2,42 +2,47 @@
 //
 // One loop asks the server once a second for the status of the run that is looked at, and for its statistics, samples
 // and log only where the status says that there are new ones. It rests while nobody sees it (another tab, a hidden
-// window) and catches up at once when somebody does. What did not change on the screen is not touched.
+// window) and catches up at once when somebody does. What did not change on the screen is not touched. The slider of
+// the snapshots is the one place in time of the whole page: ruler, stages, samples, reals and curves follow it.
 (() => {
   "use strict";
   const pvs = window.pvs;
+  const { write, attribute, url } = pvs.train;
   const POLL_MS = 1000, LIST_EVERY = 3, AFTER_ERROR_MS = 3000, LOG_LINES = 300;
-  const ASKED = { pause: "Pausing", resume: "Resuming", stop: "Stopping", snapshot: "Taking a snapshot" };
 
   class TrainPage {
     #run = null; // id of the run that is looked at
     #seen = {}; // what is on the screen of it: {stats, samples, log} as the status counts them
     #since = 0;
-    #rows = new Map(); // run id -> its line in the list
     #visible = false;
     #polling = false;
     #timer = 0;
     #round = 0;
     #first = true;
-    #checkpoints = []; // clips after which there is a model, oldest first
 
     constructor(element, parts) {
       this.element = element;
       this.parts = parts;
-      this.form = new pvs.TrainForm(parts, { onStarted: (id) => this.#started(id) });
+      const note = new pvs.UndoNote(parts), onTrouble = (text) => this.#trouble(text);
+      this.form = new pvs.TrainForm(parts, { onStarted: (id) => this.#started(id), onQueued: () => this.#again() });
       this.ruler = new pvs.GrowthRuler(parts.ruler, { onSeek: (clips) => this.samples.seek(clips) });
       this.curves = new pvs.TrainCurves(parts.curves, parts["curve-choices"]);
-      this.samples = new pvs.Snapshots(parts, { onView: (clips) => this.#viewed(clips) });
+      this.samples = new pvs.Snapshots(parts, { onView: (clips) => this.#viewed(clips), onFit: () => this.strip?.fit() });
+      this.strip = new pvs.StageStrip(parts, { timeline: this.samples.timeline,
+        sheet: (item) => this.samples.sheet(item), onSeek: (clips) => this.samples.seek(clips) });
+      this.head = new pvs.RunHead(parts, { samples: this.samples, onTrouble, onAsked: () => (this.#round = 0) });
+      this.care = new pvs.RunCare(parts, { note, onClone: (yaml, name) => this.#clone(yaml, name),
+        onMoved: (id) => this.#moved(id) });
+      this.list = new pvs.RunList(parts, { onChoose: (id) => this.#open(id) });
+      this.queue = new pvs.TrainQueue(parts, { note, onTrouble, onChoose: (id) => this.#open(id) });
+      this.machine = new pvs.MachineLoad(parts.machine);
+      this.alerts = new pvs.TrainAlerts(parts, { onShow: (place) => this.#reveal(place) });
       this.#listen();
     }
 
     #listen() {
       const { parts } = this;
       parts.new.addEventListener("click", () => this.#openForm());
-      for (const button of parts.watch.querySelectorAll("[data-request]")) {
-        button.addEventListener("click", () => this.#request(button.dataset.request));
-      }
-      parts.explore.addEventListener("click", () => pvs.openTab("explore", { model: this.#model().id }));
       parts.smoothing.addEventListener("input", () => {
         parts["smoothing-value"].textContent = Number(parts.smoothing.value).toFixed(2);
         this.curves.smooth(Number(parts.smoothing.value));
@@ -58,6 +63,12 @@
     #wake() {
       clearTimeout(this.#timer);
       if (!this.#polling && this.#visible && !document.hidden) this.#poll();
+    }
+
+    // The list first, at once.
+    #again() {
+      this.#round = 0;
+      this.#wake();
     }
 
     async #poll() {
@@ -82,68 +93,24 @@
       this.parts.trouble.hidden = !text;
     }
 
-    // ---- the list ---------------------------------------------------------------------------------------------
     async #list() {
-      const { runs, folder } = await pvs.json("api/runs");
-      this.parts["no-runs"].hidden = runs.length > 0;
-      write(this.parts["no-runs"], `No run yet in ${folder}. Start one here, or in a shell with “python -m train”: it is found.`);
-      this.#drawList(runs);
+      const listed = await pvs.json("api/runs"), { runs } = listed;
+      this.list.draw(listed);
+      this.queue.list(listed.queue, listed.read_only);
+      this.care.list(listed.trash, listed.read_only);
       if (this.#run && !runs.some((run) => run.id === this.#run)) {
         this.#openForm();
         throw new Error("The run that was shown here is not in the folder any more.");
       }
-      if (this.#first) this.#landing(runs);
+      if (this.#first && !this.#run && !this.form.folder) this.#landing(runs); // else somebody was sent here for it
       this.#first = false;
     }
 
     #landing(runs) {
-      if (this.#run || this.form.folder) return; // somebody was sent here for it
       const wanted = new URLSearchParams(location.search).get("run");
       const run = runs.find((r) => r.id === wanted) || runs.find((r) => r.state === "running") || runs[0];
       if (run) this.#open(run.id);
       else this.#openForm();
-    }
-
-    #drawList(runs) {
-      for (const [id, line] of this.#rows) {
-        if (runs.some((run) => run.id === id)) continue;
-        line.item.remove();
-        this.#rows.delete(id);
-      }
-      runs.forEach((run, place) => {
-        if (!this.#rows.has(run.id)) this.#rows.set(run.id, this.#line(run.id));
-        const line = this.#rows.get(run.id), { children } = this.parts.runs;
-        if (children[place] !== line.item) this.parts.runs.insertBefore(line.item, children[place] || null);
-        badge(line.badge, run.state);
-        write(line.what, [run.data, run.loss].filter(Boolean).join(", "));
-        write(line.progress, progress(run));
-        line.bar.style.setProperty("--done", `${run.total_kimg ? (100 * run.kimg) / run.total_kimg : 0}%`);
-      });
-      this.#mark();
-    }
-
-    #line(id) {
-      const item = pvs.node("li"), button = pvs.node("button", "pt-run");
-      const line = { item, button, name: pvs.node("b", "", id), badge: pvs.node("span", "pt-badge"),
-        what: pvs.node("small"), progress: pvs.node("small"), bar: pvs.node("i", "pt-progress") };
-      button.type = "button";
-      button.dataset.run = id;
-      button.append(line.name, line.badge, line.what, line.progress, line.bar);
-      button.addEventListener("click", () => {
-        this.#open(id);
-        // On a narrow screen the run is below the list, maybe out of sight.
-        if (this.parts.watch.offsetTop > this.parts.runs.offsetTop + 100) this.parts.watch.scrollIntoView({ block: "start" });
-      });
-      item.append(button);
-      return line;
-    }
-
-    #mark() {
-      for (const [id, { button }] of this.#rows) {
-        if (id === this.#run) button.setAttribute("aria-current", "true");
-        else button.removeAttribute("aria-current");
-      }
-      this.parts.new.setAttribute("aria-pressed", String(!this.#run));
     }
 
     // ---- what is looked at ------------------------------------------------------------------------------------
@@ -159,9 +126,8 @@
         this.#run = id;
         this.#seen = {};
         this.#since = 0;
-        this.#checkpoints = [];
         this.fresh = true;
-        write(this.parts.title, id);
+        for (const part of [this.head, this.care, this.alerts]) part.run(id);
       }
       this.#show("watch");
       this.#wake();
@@ -170,11 +136,12 @@
     #show(part) {
       this.parts.form.hidden = part !== "form";
       this.parts.watch.hidden = part !== "watch";
-      this.#mark();
-      const url = new URL(location.href);
-      if (this.#run) url.searchParams.set("run", this.#run);
-      else url.searchParams.delete("run");
-      history.replaceState(history.state, "", url);
+      this.list.mark(this.#run);
+      attribute(this.parts.new, "aria-pressed", String(!this.#run));
+      const address = new URL(location.href);
+      if (this.#run) address.searchParams.set("run", this.#run);
+      else address.searchParams.delete("run");
+      history.replaceState(history.state, "", address);
     }
 
     #started(id) {
@@ -183,12 +150,35 @@
       this.parts.title.scrollIntoView({ block: "nearest" });
     }
 
+    // The run has another name; null: it is in the trash. The next one in the list is shown instead.
+    async #moved(id) {
+      this.#run = null;
+      if (id) this.#open(id);
+      else this.#landing((await pvs.json("api/runs")).runs);
+      this.#again();
+    }
+
+    async #clone(yaml, name) {
+      this.#openForm();
+      await this.form.from(yaml, name);
+      this.parts.form.scrollIntoView({ block: "start" });
+    }
+
     async #watch(id) {
-      const status = await pvs.json(`api/runs/${encodeURIComponent(id)}/status`);
-      if (id !== this.#run) return; // another was chosen meanwhile
+      const status = await pvs.json(url(id, "status")).catch((error) => {
+        if (id === this.#run) throw error;
+      });
+      if (id !== this.#run) return; // another was chosen meanwhile, or it has another name
       if (this.fresh || (!this.planned && status.plan)) this.#begin(id, status);
-      this.#head(status);
+      const where = status.plan && typeof status.clips === "number"
+        ? { clips: status.clips, stage: status.stage ?? 0, alpha: status.alpha ?? 0, phase: status.phase } : null;
+      this.ruler.at(where);
+      this.strip.at(where);
+      this.head.show(status);
+      this.care.show(status);
+      this.machine.show(status.machine);
       const { sizes } = status;
+      this.alerts.look(JSON.stringify([sizes.stats, sizes.samples, status.state]));
       const jobs = [];
       if (sizes.stats !== this.#seen.stats) jobs.push(this.#statistics(id, sizes.stats));
       if (sizes.samples !== this.#seen.samples) jobs.push(this.#samples(id, sizes.samples));
@@ -204,6 +194,7 @@
       const last = status.plan?.stages.at(-1);
       this.curves.run(id, status.plan);
       this.#curvesShown(false);
+      this.strip.plan(status.plan);
       this.samples.run(id, last && { frames: last.frames, resolution: last.resolution, window: status.time === "window" });
       this.parts.ruler.hidden = !status.plan;
       if (status.plan) this.ruler.plan(status.plan);
@@ -211,7 +202,7 @@
     }
 
     async #statistics(id, size) {
-      const { rows, next, reset } = await pvs.json(`api/runs/${encodeURIComponent(id)}/stats?since=${this.#since}`);
+      const { rows, next, reset } = await pvs.json(url(id, `stats?since=${this.#since}`));
       if (id !== this.#run) return;
       this.#since = next;
       this.#seen.stats = size;
@@ -225,14 +216,14 @@
     }
 
     async #samples(id, count) {
-      const list = await pvs.json(`api/runs/${encodeURIComponent(id)}/samples`);
+      const list = await pvs.json(url(id, "samples"));
       if (id !== this.#run) return;
       this.#seen.samples = count;
       this.samples.list(list);
     }
 
     async #log(id, size) {
-      const { lines } = await pvs.json(`api/runs/${encodeURIComponent(id)}/log?lines=${LOG_LINES}`);
+      const { lines } = await pvs.json(url(id, `log?lines=${LOG_LINES}`));
       if (id !== this.#run) return;
       this.#seen.log = size;
       const { log } = this.parts, atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
@@ -240,122 +231,25 @@
       if (atEnd) log.scrollTop = log.scrollHeight;
     }
 
-    // ---- the head: state, buttons, facts ----------------------------------------------------------------------
-    #head(status) {
-      const { parts } = this;
-      badge(parts.badge, status.state);
-      write(parts.message, status.waiting.length
-        ? `${status.waiting.map((name) => ASKED[name]).join(", ")}: asked for, the training takes it at its next step.`
-        : status.error || ["running", "paused"].includes(status.state) ? "" : status.message);
-      const error = status.error || (status.state === "failed" ? status.message || "The training failed." : "");
-      write(parts["run-error"], error);
-      parts["run-error"].hidden = !error;
-      for (const button of parts.watch.querySelectorAll("[data-request]")) {
-        button.disabled = !status.can.includes(button.dataset.request);
-      }
-      this.#checkpoints = status.checkpoints ?? [];
-      this.#exploreButton();
-      if (status.plan && typeof status.clips === "number") {
-        this.ruler.at({ clips: status.clips, stage: status.stage ?? 0, alpha: status.alpha ?? 0, phase: status.phase });
-      } else this.ruler.at(null);
-      this.#facts(status);
-    }
-
-    // ---- what Open in Explore opens: the checkpoint of the snapshot on the screen, if it is kept ----------------
+    // ---- one place in time ------------------------------------------------------------------------------------
     #viewed(clips) {
-      this.ruler.viewed(clips);
-      this.#exploreButton();
+      const past = this.samples.following ? null : clips; // the newest needs no mark: it is where the run is
+      this.ruler.viewed(past);
+      this.curves.viewed(past);
+      this.strip?.show(this.samples.items, clips);
+      this.head?.explore();
     }
 
-    #model() {
-      const { viewed, following } = this.samples, kept = this.#checkpoints.includes(viewed);
-      const clips = kept && !following ? viewed : this.#checkpoints.at(-1);
-      return { id: `run:${this.#run}@${String(clips).padStart(9, "0")}`, clips, asked: kept || following };
+    // Where an alert can be seen.
+    #reveal({ snapshot, curves, from, to, part }) {
+      const { parts } = this;
+      if (snapshot !== undefined) this.samples.seek(snapshot);
+      if (curves) this.curves.reveal(curves, [from, to]);
+      if (part === "log") parts["log-panel"].open = true;
+      const place = snapshot !== undefined ? parts["samples-panel"] : curves ? parts["curves-panel"] :
+        part === "log" ? parts["log-panel"] : parts.machine;
+      place.scrollIntoView({ block: "start", behavior: pvs.reducedMotion() ? "auto" : "smooth" });
     }
-
-    #exploreButton() {
-      const { explore } = this.parts;
-      explore.disabled = !this.#checkpoints.length;
-      if (explore.disabled) return hint(explore, "There is a model to explore after the first snapshot.");
-      const { clips, asked } = this.#model(), at = `${+(clips / 1000).toFixed(1)} kimg`;
-      hint(explore, asked ? `Opens the model of ${at}.` :
-        `The model of this snapshot was not kept: opens the newest, of ${at}.`);
-    }
-
-    #facts(status) {
-      const stages = status.plan?.stages.length;
-      const facts = {
-        Stage: typeof status.stage === "number" && status.frames
-          ? `${status.stage + 1}${stages ? ` of ${stages}` : ""}, ${pvs.sizeName(status)}` : "–",
-        Phase: status.phase === "fade" ? `fading in, α ${(status.alpha ?? 0).toFixed(2)}` : status.phase || "–",
-        Shown: typeof status.kimg === "number" ? `${status.kimg.toFixed(1)} of ${number(status.total_kimg)} kimg` : "–",
-        Speed: status.clips_per_s ? `${number(status.clips_per_s)} clips/s` : "–",
-        "Time left": ["running", "paused"].includes(status.state) ? duration(status.eta_s) : "–",
-        "Trained on": [status.data, status.loss, status.device].filter(Boolean).join(", ") || "–",
-      };
-      for (const [name, text] of Object.entries(facts)) {
-        let value = this.parts.facts.querySelector(`[data-fact="${name}"]`);
-        if (!value) {
-          const pair = pvs.node("div");
-          value = pvs.node("dd");
-          value.dataset.fact = name;
-          pair.append(pvs.node("dt", "", name), value);
-          this.parts.facts.append(pair);
-        }
-        write(value, text);
-      }
-    }
-
-    async #request(name) {
-      const id = this.#run;
-      for (const button of this.parts.watch.querySelectorAll("[data-request]")) button.disabled = true; // no second press
-      try {
-        const status = await pvs.json(`api/runs/${encodeURIComponent(id)}/request`, { name });
-        if (id === this.#run) this.#head(status);
-      } catch (error) {
-        this.#trouble(error.message);
-      }
-      this.#round = 0;
-    }
-  }
-
-  // ---- small helpers ------------------------------------------------------------------------------------------
-  function write(node, text) {
-    if (node.textContent !== text) node.textContent = text;
-  }
-
-  function hint(node, text) {
-    if (node.title !== text) node.title = text;
-  }
-
-  function badge(node, state) {
-    write(node, state);
-    if (node.dataset.state !== state) node.dataset.state = state;
-  }
-
-  const number = (value) => (typeof value === "number" ? String(+value.toPrecision(4)) : "–");
-
-  function duration(seconds) {
-    if (typeof seconds !== "number") return "–";
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 1) return "under a minute";
-    if (minutes < 60) return `${minutes} min`;
-    if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-    return `${Math.round(minutes / 1440)} days`;
-  }
-
-  function progress(run) {
-    const done = typeof run.kimg === "number" ? `${run.kimg.toFixed(1)} kimg` : "";
-    const left = run.state === "running" ? `${duration(run.eta_s)} left` : ago(run.updated);
-    return [done, left].filter(Boolean).join(" · ");
-  }
-
-  function ago(time) {
-    if (typeof time !== "number") return "";
-    const seconds = Date.now() / 1000 - time;
-    if (seconds < 90) return "just now";
-    if (seconds < 86400) return `${duration(seconds)} ago`;
-    return new Date(time * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
   }
 
   pvs.view("train", ({ element }) => {

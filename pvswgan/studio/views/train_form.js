@@ -1,75 +1,94 @@
-// The form of a new training. The server lists configurations and settings (train_form.py); every change asks it for
-// the plan, and what is wrong comes back as sentences, each shown beside its field.
+// The form of a new training. It is the YAML text: the server writes what is typed into the fields into it, reads the
+// fields out of it, and says what is wrong and what the training would do (train_form.py). One request is under way at
+// a time; what is typed meanwhile goes with the next, and nothing that was typed is overwritten by an older answer.
 //
-//   const form = new pvs.TrainForm(parts, {onStarted: (runId) => ...});
+//   const form = new pvs.TrainForm(parts, {onStarted: (runId) => ..., onQueued: (itemId) => ...});
 //   form.open();      loads the options the first time
-//   form.useFolder("/path/of/clips");      to train on that; form.folder: whether there is one
+//   form.useFolder("/path/of/clips");      to train on that; form.folder: whether somebody was sent here for one
+//   form.from(text, name);      filled with a configuration's text, such as a run's, for a run of that name
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.TrainForm) return;
-  const PAUSE_MS = 120; // after the last key, before the plan is asked for
-
-  const kimg = (clips) => String(clips / 1000);
-  const many = (count) => (count < 1e6 ? `${Math.round(count / 1000)} k` : `${(count / 1e6).toFixed(2)} M`);
-  const COLUMNS = [ // of the plan: heading, and a stage's value
-    ["Stage", (stage, number) => number],
-    ["Frames × pixels", (stage) => pvs.sizeName(stage)],
-    ["Grows", (stage) => stage.grows || "–"],
-    ["From (kimg)", (stage) => kimg(stage.start)],
-    ["Fade", (stage) => kimg(stage.fade)],
-    ["Stable", (stage) => kimg(stage.stable)],
-    ["Batch", (stage) => stage.batch],
-    ["Channels", (stage) => stage.channels],
-    ["Weights G", (stage) => many(stage.parameters.generator)],
-    ["Weights D", (stage) => many(stage.parameters.critic)],
-  ];
+  const PAUSE_MS = 120; // after the last key, before the server is asked
 
   pvs.TrainForm = class TrainForm {
     #options = null;
-    #inputs = new Map(); // field id -> input or select
-    #config = null;
+    #opening = null;
+    #config = ""; // id of the configuration that is started from; "": the server finds the nearest
+    #fresh = false; // the text is still to come: the configuration's own
+    #edits = new Map(); // key -> text, typed and not in the YAML yet
+    #data = null; // the same for the folder of clips
+    #own = null; // {source, path} as they were in what the form was filled with
+    #round = 0; // counts what makes an answer under way worthless
+    #source = ""; // what was changed last: a key, "yaml"
+    #wrong = true;
+    #sent = false;
     #timer = 0;
-    #ask = pvs.latest(() => this.#preview());
+    #ask = pvs.latest(() => this.#exchange());
 
-    constructor(parts, { onStarted }) {
-      this.parts = parts;
-      this.onStarted = onStarted;
-      this.ruler = new pvs.GrowthRuler(parts["plan-ruler"]);
+    constructor(parts, { onStarted, onQueued = () => {} }) {
+      Object.assign(this, { parts, onStarted, onQueued });
+      this.fields = new pvs.FormFields(parts, { onEdit: (key, text) => this.#edit(key, text) });
+      this.yaml = new pvs.YamlPane(parts, { onEdit: () => this.#typed(), onStep: (state) => this.#step(state) });
+      this.plan = new pvs.FormPlan(parts, { wish: () => (this.#wrong || this.#options.read_only ? null : this.#wish()) });
       parts.form.addEventListener("submit", (event) => {
         event.preventDefault();
-        this.#start();
+        this.#send("start", "Starting…", ({ id }) => this.onStarted(id));
       });
+      parts.enqueue.addEventListener("click", () => this.#send("queue", "Adding…", ({ id, name }) => {
+        parts["start-note"].textContent = `${name} waits in the queue.`;
+        this.onQueued(id);
+      }));
       parts.form.addEventListener("input", (event) => this.#changed(event.target));
-      parts.data.addEventListener("focus", () => this.#chooseData("folder"));
     }
 
     async open() {
-      if (this.#options) return;
-      try {
-        this.#options = await pvs.json("api/train/options");
-      } catch (error) {
-        return this.#say("", error.message);
-      }
-      this.#drawConfigurations();
-      this.#drawFields();
-      const { configurations, read_only: readOnly } = this.#options;
-      this.#note(readOnly ? "This studio is read-only: trainings can be looked at and planned here, but not started." :
-        configurations.length ? "" : "No configuration is installed: the folder configs/ is empty.");
-      this.parts.start.disabled = readOnly || !configurations.length;
-      this.parts.data.disabled = readOnly;
-      this.parts.form.querySelector('[name="pt-data"][value="folder"]').disabled = readOnly;
-      if (configurations.length) this.#choose(configurations[0].id);
+      this.#opening = this.#opening || this.#load();
+      await this.#opening;
+      if (!this.#options) this.#opening = null; // to be tried again
     }
 
     get folder() {
-      return this.parts.data.value;
+      return this.#sent;
     }
 
     useFolder(folder) {
+      this.#sent = true;
       this.parts.data.value = folder;
-      this.#chooseData("folder");
-      if (this.#config) this.#ask();
+      this.#choseData("folder");
+    }
+
+    async from(text, name) {
+      this.#sent = true;
+      await this.open();
+      if (!this.#options) return;
+      this.#fill("", false);
+      this.yaml.set(text);
+      this.parts.name.value = name;
+      this.#note(`A copy of ${name}: change what you like before you start it.`);
+      this.#ask();
+    }
+
+    // ---- filling -----------------------------------------------------------------------------------------------
+    async #load() {
+      try {
+        this.#options = await pvs.json("api/train/options");
+      } catch (error) {
+        return this.#problems({ "": error.message });
+      }
+      const { configurations, fields, read_only: readOnly } = this.#options;
+      this.#drawConfigurations();
+      this.fields.draw(fields);
+      this.#note(readOnly ? "This studio is read-only: trainings can be looked at and planned here, but not started." :
+        configurations.length ? "" : "No configuration is installed: the folder configs/ is empty.");
+      this.parts.data.disabled = readOnly;
+      this.parts.form.querySelector('[name="pt-data"][value="folder"]').disabled = readOnly;
+      this.#buttons();
+      if (!configurations.length) return;
+      const folder = this.#data; // asked for while the options were loading
+      this.#choose(configurations[0].id);
+      if (folder !== null) this.useFolder(folder);
     }
 
     #note(text) {
@@ -87,138 +106,157 @@
       }
     }
 
-    #drawFields() {
-      for (const field of this.#options.fields) {
-        const box = pvs.node("div", "pt-field"), label = pvs.node("label", "", field.label);
-        const input = pvs.node(field.kind === "choice" ? "select" : "input");
-        input.id = label.htmlFor = `pt-field-${field.id}`;
-        if (field.kind !== "choice") Object.assign(input, { type: "text", inputMode: "decimal", autocomplete: "off" });
-        const help = pvs.node("small", "", field.help), problem = pvs.node("p", "pt-problem");
-        problem.dataset.problem = field.id;
-        problem.setAttribute("role", "alert");
-        help.id = `${input.id}-help`;
-        input.setAttribute("aria-describedby", help.id);
-        box.dataset.field = field.id;
-        box.append(label, input, help, problem);
-        this.parts.fields.append(box);
-        this.#inputs.set(field.id, input);
-      }
-    }
-
     #choose(id) {
-      this.#config = this.#options.configurations.find((item) => item.id === id);
-      this.parts.form.querySelector(`[name="pt-config"][value="${CSS.escape(id)}"]`).checked = true;
-      this.parts["own-data"].textContent = this.#config.data || "";
-      for (const field of this.#options.fields) {
-        const input = this.#inputs.get(field.id), own = this.#config.values[field.id] ?? "";
-        if (field.kind === "choice") fill(input, field.choices, own);
-        input.value = own;
-      }
-      this.#suggestName();
+      this.#fill(id, true);
       this.#ask();
     }
 
-    #suggestName() {
-      this.parts.name.placeholder = `${this.#config.id}-${this.#inputs.get("loss").value}`;
+    // Another content from now on: what was typed into the one before does not belong to it.
+    #fill(config, fresh) {
+      this.#round++;
+      this.#config = config;
+      this.#fresh = fresh;
+      this.#own = null;
+      this.#edits.clear();
+      this.#data = null;
+      this.#source = "";
+      this.#mark();
     }
 
-    #chooseData(value) {
-      const radio = this.parts.form.querySelector(`[name="pt-data"][value="${value}"]`);
-      if (radio.checked) return;
-      radio.checked = true;
-      if (this.#config) this.#ask();
+    #mark() {
+      for (const radio of this.parts.configs.querySelectorAll("input")) radio.checked = radio.value === this.#config;
+    }
+
+    #step({ config, text }) {
+      this.#fill(config, false);
+      this.yaml.set(text);
+      this.#ask();
+    }
+
+    // ---- what the person does ------------------------------------------------------------------------------------
+    #edit(key, text) {
+      if (!this.#options) return;
+      this.#edits.set(key, text);
+      this.#source = key;
+      this.#soon();
+    }
+
+    #typed() {
+      this.#round++; // an answer under way is about an older text
+      this.#fresh = false;
+      this.#source = "yaml";
+      this.#soon();
     }
 
     #changed(input) {
       if (input.name === "pt-config") return this.#choose(input.value);
-      if (input === this.parts.data) this.#chooseData("folder");
-      if (!this.#config) return;
-      this.#suggestName();
+      if (input.name === "pt-data") return this.#choseData(input.value);
+      if (input === this.parts.data) return this.#choseData("folder");
+      if (this.#options) this.#soon(); // the name
+    }
+
+    #choseData(value) {
+      this.parts.form.querySelector(`[name="pt-data"][value="${value}"]`).checked = true;
+      this.#source = "data";
+      if (value === "folder") this.#data = this.parts.data.value;
+      else if (this.#own) {
+        this.#data = null;
+        this.#edits.set("data.source", this.#own.source);
+        this.#edits.set("data.path", this.#own.path);
+      }
+      if (this.#options) this.#soon();
+    }
+
+    #soon() {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#ask(), PAUSE_MS);
     }
 
+    // ---- in step with the server -----------------------------------------------------------------------------------
     #wish() {
-      const settings = Object.fromEntries([...this.#inputs].map(([id, input]) => [id, input.value]));
-      const folder = this.parts.form.querySelector('[name="pt-data"]:checked').value === "folder";
-      return { config: this.#config.id, settings, data: folder ? this.parts.data.value : null,
-        name: this.parts.name.value.trim() || this.parts.name.placeholder };
+      return { config: this.#config, yaml: this.#fresh ? null : this.yaml.text, settings: Object.fromEntries(this.#edits),
+        data: this.#data, name: this.parts.name.value.trim() || this.parts.name.placeholder };
     }
 
-    async #preview() {
+    async #exchange() {
+      clearTimeout(this.#timer);
+      const round = this.#round, edits = new Map(this.#edits), data = this.#data;
+      let answer;
       try {
-        const { plan, problems, command } = await pvs.json("api/train/plan", this.#wish());
-        this.#problems(problems);
-        if (plan) this.#plan(plan, command);
-        this.parts.form.querySelector(".pt-plan").classList.toggle("stale", !plan);
+        answer = await pvs.json("api/train/plan", this.#wish());
       } catch (error) {
-        this.#problems({ "": error.message });
+        return this.#problems({ "": error.message });
       }
+      if (round !== this.#round) return void this.#ask(); // the text is another by now (not awaited: it waits for us)
+      if (answer.fields) {
+        for (const [key, text] of edits) if (this.#edits.get(key) === text) this.#edits.delete(key);
+        if (this.#data === data) this.#data = null;
+      }
+      this.#show(answer);
+      if (answer.fields && (this.#edits.size || this.#data !== null)) this.#soon();
+    }
+
+    #show(answer) {
+      const { config, fields, lines, plan, command } = answer;
+      if (answer.yaml !== null) {
+        this.yaml.set(answer.yaml);
+        this.#fresh = false;
+      }
+      if (config) {
+        this.#config = config;
+        this.#mark();
+        this.yaml.remember({ config, text: this.yaml.text }, this.#source);
+      }
+      this.fields.show(fields, new Set(this.#edits.keys()));
+      if (fields) this.#showData(fields["data.source"].value, fields["data.path"].value);
+      if (fields) this.parts.name.placeholder = `${this.#config}-${fields["loss.name"].value}`.slice(0, 64);
+      this.yaml.problems(lines);
+      this.#problems(answer.problems);
+      this.plan.show(plan, command);
+    }
+
+    // The choice of clips follows the text, but not under the hand that writes the folder.
+    #showData(source, path) {
+      this.#own = this.#own || { source, path };
+      this.parts["own-data"].textContent = this.#own.path || this.#own.source;
+      if (this.#data !== null || this.#edits.has("data.path") || document.activeElement === this.parts.data) return;
+      const own = source === this.#own.source && path === this.#own.path;
+      this.parts.form.querySelector(`[name="pt-data"][value="${own ? "own" : "folder"}"]`).checked = true;
+      if (!own) this.parts.data.value = path;
     }
 
     #problems(problems) {
       for (const place of this.parts.form.querySelectorAll("[data-problem]")) {
         const text = problems[place.dataset.problem] || "";
         if (place.textContent !== text) place.textContent = text;
-        const input = place.parentElement.querySelector("input, select");
-        if (place.dataset.problem && input) input.setAttribute("aria-invalid", String(Boolean(text)));
       }
-      this.parts.start.disabled = !this.#options || this.#options.read_only || Object.keys(problems).length > 0;
+      this.parts.name.setAttribute("aria-invalid", String(Boolean(problems.name)));
+      this.parts.data.setAttribute("aria-invalid", String(Boolean(problems["data.path"])));
+      const named = this.fields.problems(problems);
+      this.#wrong = Object.keys(problems).length > 0;
+      const words = [...named, ...(problems.yaml ? ["the YAML"] : []), ...(problems.name ? ["Name of the run"] : [])];
+      this.parts["start-note"].textContent = words.length ? `To be mended first: ${words.join(", ")}.` : "";
+      this.#buttons();
     }
 
-    #say(field, text) {
-      this.#problems({ [field]: text });
+    #buttons() {
+      const off = !this.#options || this.#options.read_only || this.#wrong;
+      this.parts.start.disabled = this.parts.enqueue.disabled = off;
     }
 
-    #plan(plan, command) {
-      this.ruler.plan(plan);
-      this.parts.command.textContent = command;
-      const table = this.parts["plan-table"], head = pvs.node("tr");
-      for (const [text] of COLUMNS) {
-        const cell = pvs.node("th", "", text);
-        cell.scope = "col";
-        head.append(cell);
-      }
-      const rows = plan.stages.map((stage, number) => {
-        const row = pvs.node("tr");
-        row.append(...COLUMNS.map(([, show]) => pvs.node("td", "", String(show(stage, number)))));
-        return row;
-      });
-      const foot = pvs.node("caption", "", `${plan.stages.length} stages, ${kimg(plan.total)} kimg in all ` +
-        `(${plan.total.toLocaleString("en")} clips shown).`);
-      foot.append(pvs.node("span", "pt-wide", " Weights: of generator and critic as far as they have grown."));
-      table.replaceChildren(foot, head, ...rows);
-    }
-
-    async #start() {
-      const { start, "start-note": note } = this.parts;
-      start.disabled = true;
-      note.textContent = "Starting…";
+    async #send(route, words, onDone) {
+      const { start, enqueue, "start-note": note } = this.parts;
+      start.disabled = enqueue.disabled = true;
+      note.textContent = words;
       try {
-        const { id } = await pvs.json("api/train/start", this.#wish());
+        const answer = await pvs.json(`api/train/${route}`, this.#wish());
         note.textContent = "";
-        this.onStarted(id);
+        onDone(answer);
       } catch (error) {
-        note.textContent = "";
-        this.#say("", error.message);
+        this.#problems({ "": error.message });
       }
-      start.disabled = false;
+      this.#wrong = false;
+      this.#buttons();
     }
-  };
-
-  function fill(select, choices, own) {
-    const all = choices.includes(own) ? choices : [own, ...choices];
-    select.replaceChildren(...all.map((choice) => {
-      const option = pvs.node("option", "", choice || "as the configuration lists");
-      option.value = choice;
-      return option;
-    }));
-  }
-
-  pvs.node = (tag, className = "", text) => {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    return node;
   };
 })();

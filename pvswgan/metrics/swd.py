@@ -1,5 +1,5 @@
-"""How far generated clips are from real ones, without a trained network: enough to tell a better checkpoint from a
-worse one of the same stage."""
+"""Sliced Wasserstein distance of space-time patches: how far generated clips are from real ones, without a trained
+network. Enough to tell a better checkpoint from a worse one of the same stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIRECTIONS = 256
 
 
 @torch.no_grad()
-def distance(real: Tensor, fake: Tensor) -> float:
+def patch_swd(real: Tensor, fake: Tensor) -> float:
     """Sliced Wasserstein distance of space-time patches, mean over the scales; 0 for the same clips. The patches'
     places and the directions are the same at each call.
 

@@ -1,0 +1,32 @@
+"""Answers that several pages give: a known error as a sentence, clips as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import HTTPException, Response
+
+from pvswgan.checkpoint import CheckpointError
+from pvswgan.studio.kept import KeptError, UnknownKeptError
+from pvswgan.studio.models import Sheet, TooMuchError, UnknownModelError
+
+T = TypeVar("T")
+
+
+def asked(call: Callable[..., T], *arguments: object) -> T:
+    """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
+    try:
+        return call(*arguments)
+    except (UnknownModelError, UnknownKeptError) as error:
+        raise HTTPException(404, str(error)) from error
+    except KeptError as error:
+        raise HTTPException(409, str(error)) from error
+    except (CheckpointError, TooMuchError) as error:
+        raise HTTPException(422, str(error)) from error
+
+
+def sheet_answer(sheet: Sheet, **headers: str) -> Response:
+    """The sheet, with its size in X-Rows, X-Frames and X-Resolution."""
+    size = {"X-Rows": str(sheet.rows), "X-Frames": str(sheet.frames), "X-Resolution": str(sheet.resolution)}
+    return Response(sheet.jpeg, media_type="image/jpeg", headers=size | {"Cache-Control": "no-store"} | headers)

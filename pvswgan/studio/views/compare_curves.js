@@ -1,0 +1,125 @@
+// Curves of the compared runs. Each loss has a panel of its own; what is measured on the clips shares one.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.compare = pvs.compare || {};
+
+  const ALONG = { clips: ["kimg", 1000], steps: ["steps", 1], seconds: ["minutes", 60] };
+  const SHARED = [
+    { key: "swd", title: "SWD to the real clips", about: "lower is better, within one stage", from: "measures" },
+    { key: "diversity", title: "Diversity", about: "1: as among real clips", from: "measures" },
+    { key: "motion", title: "Motion", about: "1: as in real clips", from: "measures" },
+    { key: "clips_per_s", title: "Clips a second", about: "", from: "rows" },
+  ];
+  const WHY = "Each loss has an axis of its own: it measures something else, in units of its own, so a lower line does not mean "
+    + "better clips. The other panels are measured on the clips, the same way for all.";
+  const EVERY_MS = 5000;
+
+  pvs.compare.curves = (view) => {
+    const { ref, state } = view;
+    const data = new Map(); // run's name -> {rows, measures, waiting}
+    const panels = new Map(); // id -> {node, plot, heading}
+    let weight = 0.9;
+
+    // Every run once, though two of its checkpoints may be compared.
+    const runs = () => view.sides().filter(({ kind, gone, group }, place, all) =>
+      kind === "run" && !gone && all.findIndex((side) => side.group === group) === place);
+
+    const load = pvs.latest(async () => {
+      for (const { name } of runs()) {
+        try {
+          data.set(name, await pvs.json(`api/compare/curves?run=${encodeURIComponent(name)}`));
+        } catch (error) {
+          data.delete(name); // the sides say that it is gone
+        }
+        await view.drawCurves();
+      }
+      if (runs().some(({ name }) => data.get(name)?.waiting) && view.shown) setTimeout(() => load(true), 100);
+    });
+    view.loadCurves = () => load(true);
+    setInterval(() => view.shown && !document.hidden && load(true), EVERY_MS);
+
+    function panel(id) {
+      if (!panels.has(id)) {
+        const node = document.createElement("div"), heading = document.createElement("h4"), plot = document.createElement("div");
+        const about = Object.assign(document.createElement("span"), { className: "pc-apart" });
+        node.className = "pc-curve";
+        node.dataset.panel = id;
+        plot.className = "pc-plot";
+        node.append(heading, plot);
+        panels.set(id, { node, plot, heading, about });
+      }
+      return panels.get(id);
+    }
+
+    // What is to be drawn: [{id, title, about, lines: [{name, colour, x, y, raw, dash}]}].
+    function wanted() {
+      const known = runs().filter(({ name }) => data.has(name));
+      const [, per] = ALONG[state.along];
+      const line = (side, from, key, more = {}) => {
+        const rows = data.get(side.name)[from].filter((row) => typeof row[key] === "number" && typeof row[state.along] === "number");
+        return { name: side.name, colour: side.colour, x: rows.map((row) => row[state.along] / per), y: rows.map((row) => row[key]), ...more };
+      };
+      const losses = [...new Set(known.map(({ group }) => view.losses.get(group)))].filter(Boolean);
+      const own = losses.map((loss) => ({
+        id: `loss ${loss}`, title: `Losses of ${loss}`, about: "its own axis: not comparable with another loss",
+        lines: known.filter(({ group }) => view.losses.get(group) === loss).flatMap((side) => [
+          line(side, "rows", "loss_G", { smooth: true, part: "generator" }),
+          line(side, "rows", "loss_D", { smooth: true, part: "critic", dash: "dash" })]),
+      }));
+      const shared = SHARED.map(({ key, title, about, from }) => ({ id: key, title, about, lines: known.map((side) => line(side, from, key)) }));
+      return [...own, ...shared].map((one) => ({ ...one, lines: one.lines.filter(({ x }) => x.length) })).filter(({ lines }) => lines.length);
+    }
+
+    const traces = ({ lines }) => lines.flatMap((line) => {
+      const { name, colour: color, x, y, dash, smooth, part } = line, few = y.length < 40;
+      const label = part ? `${name}, ${part}` : name;
+      const base = { x, type: "scatter", name: label, hoverlabel: { namelength: 24 } };
+      if (!smooth) return [{ ...base, y, uid: label, mode: few ? "lines+markers" : "lines", line: { color, width: 2 }, marker: { size: 5 },
+        hovertemplate: "%{y:.4g}" }];
+      return [{ ...base, y, uid: `${label} raw`, mode: "lines", opacity: 0.3, showlegend: false, hoverinfo: "skip", line: { color, width: 1, dash } },
+        { ...base, y: pvs.smoothed(y, weight), uid: label, mode: "lines", line: { color, width: 2, dash }, customdata: y,
+          hovertemplate: "%{y:.4g} (raw %{customdata:.4g})" }];
+    });
+
+    function layout(id) {
+      const style = getComputedStyle(ref.curves), faint = pvs.compare.isDark() ? "rgba(255,255,255,.10)" : "rgba(0,0,0,.08)";
+      const axis = { gridcolor: faint, zerolinecolor: faint };
+      return { uirevision: `${id} ${state.along}`, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+        font: { family: style.fontFamily, size: 11, color: style.color }, margin: { l: 46, r: 8, t: 6, b: 34 }, height: 230,
+        hovermode: "x unified", hoverlabel: { bgcolor: pvs.compare.isDark() ? "#1d2430" : "#ffffff" },
+        xaxis: { ...axis, title: { text: ALONG[state.along][0], standoff: 4 }, rangemode: "tozero" }, yaxis: { ...axis, nticks: 6 } };
+    }
+
+    const draw = pvs.latest(async () => {
+      const all = wanted();
+      const left = runs().reduce((sum, { name }) => sum + (data.get(name)?.waiting || 0), 0);
+      ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
+        : !all.length ? "No numbers yet: they come a few seconds after a training has begun."
+        : `${WHY} In colour: each run; dashed: the critic.${left ? ` Still to be measured: ${left} snapshots.` : ""}`;
+      try {
+        const { react } = all.length && view.shown ? await pvs.plotly() : {};
+        ref.curves.replaceChildren(...all.map((one) => {
+          const { node, heading, about } = panel(one.id);
+          heading.textContent = `${one.title} `;
+          about.textContent = one.about && `(${one.about})`;
+          heading.append(about);
+          node.dataset.points = one.lines.reduce((sum, { x }) => sum + x.length, 0);
+          return node;
+        }));
+        if (!react) return;
+        for (const one of all) await react(panel(one.id).plot, traces(one), layout(one.id), { displayModeBar: false, responsive: true });
+      } catch (error) {
+        view.fail(error);
+      }
+    });
+    view.drawCurves = () => draw(true);
+
+    ref.along.addEventListener("change", () => view.change({ along: ref.along.value }));
+    ref.smoothing.addEventListener("input", () => {
+      weight = ref.smoothing.valueAsNumber;
+      ref.smoothingText.textContent = weight.toFixed(2);
+      view.drawCurves();
+    });
+  };
+})();

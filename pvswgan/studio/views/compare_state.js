@@ -1,0 +1,66 @@
+// What the Compare page shows, and its address: ?tab=compare&c=ID&c=ID&s=seed,rows,truncation,mode,left,right,gain,along,quiz
+//
+//   pvs.compare.state(view)    fills view.state from the address; view.change({...}), view.listen((keys) => ...),
+//                              view.follow() writes the address
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.compare = pvs.compare || {};
+
+  const MODES = ["side", "wipe", "difference"];
+  const ALONG = ["clips", "steps", "seconds"];
+  const GAINS = [1, 2, 4, 8];
+  const ROWS = [1, 2, 4, 6];
+  const LAST_SEED = 2 ** 31 - 1;
+  pvs.compare.MOST = 4;
+  pvs.compare.COLOURS = { light: ["#0072b2", "#c04f00", "#007a58", "#a8447c"], dark: ["#6cc4ff", "#ff9a4d", "#4fd1a5", "#f0a0cf"] };
+  pvs.compare.isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
+
+  const encode = (s) => [s.seed, s.rows, s.truncation, s.mode, s.left, s.right, s.gain, s.along, s.quiz].join(",");
+  const pick = (list, value, otherwise) => (list.includes(value) ? value : otherwise);
+  const whole = (text, most, otherwise) => (/^\d+$/.test(text) && Number(text) <= most ? Number(text) : otherwise);
+
+  // What cannot be read is as at the beginning.
+  function decode(text) {
+    const [seed, rows, truncation, mode, left, right, gain, along, quiz] = (text || "").split(",");
+    const cut = Number(truncation);
+    const [first, second] = [whole(left, pvs.compare.MOST - 1, 0), whole(right, pvs.compare.MOST - 1, 1)];
+    return {
+      seed: whole(seed, LAST_SEED, 0), rows: pick(ROWS, Number(rows), 4),
+      truncation: truncation && cut >= 0 && cut <= 1 ? cut : 1, mode: pick(MODES, mode, "side"),
+      left: first, right: first === second ? (first + 1) % 2 : second, gain: pick(GAINS, Number(gain), 1),
+      along: pick(ALONG, along, "clips"), quiz: whole(quiz, LAST_SEED, 1000),
+    };
+  }
+
+  pvs.compare.state = (view) => {
+    const query = new URLSearchParams(location.search), listeners = new Set();
+    const here = query.get("tab") === "compare";
+    view.state = { ids: here ? query.getAll("c").slice(0, pvs.compare.MOST) : [], ...decode(here ? query.get("s") : "") };
+    view.linked = view.state.ids.length > 0;
+    view.listen = (listener) => listeners.add(listener);
+    view.change = (change) => {
+      const keys = new Set(Object.keys(change).filter((key) => JSON.stringify(view.state[key]) !== JSON.stringify(change[key])));
+      if (!keys.size) return;
+      Object.assign(view.state, change);
+      for (const listener of listeners) listener(keys);
+      view.follow();
+    };
+    view.address = () => {
+      const url = new URL(location.href);
+      url.search = "";
+      url.searchParams.set("tab", "compare");
+      for (const id of view.state.ids) url.searchParams.append("c", id);
+      url.searchParams.set("s", encode(view.state));
+      url.search = url.search.replaceAll("%3A", ":").replaceAll("%40", "@").replaceAll("%2C", ","); // may stand as they are
+      return url;
+    };
+    let waiting = 0; // a slider moves faster than a browser lets the address change
+    view.follow = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => view.shown && history.replaceState(history.state, "", view.address()), 250);
+    };
+  };
+
+  pvs.compare.seeds = ({ seed, rows }) => Array.from({ length: rows }, (_, i) => Math.min(seed + i, LAST_SEED));
+})();

@@ -1,0 +1,197 @@
+// The list of directions: PCA's, SeFa's and people's own. Eight first, kept ones on top; what each does is measured and
+// its effect is drawn when it is on the screen and the hand rests.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.explorer = pvs.explorer || {};
+  const FIRST = 8;
+  const family = (id) => id.split("@")[0];
+
+  pvs.explorer.directions = (view) => {
+    const { ref, store, state, attempt } = view;
+    const rows = new Map(); // id -> DirectionRow
+    const seen = new Set(); // ids of the rows that are on the screen
+    let list = []; // as api/directions gives them
+    let loadedFor = null;
+    let first = null; // a direction that another page sent us to
+    let all = false;
+    let previewed = null;
+
+    // ---- moving ---------------------------------------------------------------------------------------------
+    // The list is of the checkpoint whose directions the point is moved along, and that stays while it is moved:
+    // going through a run's checkpoints holds the latent.
+    const wanted = () => store.point().of || state.model;
+    view.guide = () => (loadedFor === null || loadedFor === state.model ? null : loadedFor);
+    view.move = (id, value, gesture = `move ${id}`) => {
+      const of = view.guide();
+      store.change({ moves: { ...state.moves, [id]: value }, of }, gesture);
+    };
+    view.directions = () => list;
+    view.lastMoved = null;
+
+    const act = {
+      onMove: (id, value) => {
+        view.lastMoved = id;
+        view.move(id, value);
+      },
+      onName: attempt(async (id, change) => {
+        const { direction } = rows.get(id);
+        const named = { name: direction.name || "", kept: direction.kept, ...change };
+        await pvs.json("api/directions/name", { model: loadedFor, direction: id, ...named });
+        Object.assign(direction, { ...named, name: named.name || null });
+        rows.get(id).describe(direction);
+        view.onDirections?.();
+      }),
+      onForget: attempt(async (id) => {
+        await pvs.json("api/directions/forget", { model: loadedFor, direction: id });
+        if (state.moves[id]) view.move(id, 0, null);
+        await load();
+        ref.kinds.focus(); // the row with the button is gone
+      }),
+    };
+
+    store.listen((keys) => {
+      if (keys.has("moves")) showMoves();
+      if (!state.model || wanted() === loadedFor) return;
+      if (loadedFor && family(state.model) === family(loadedFor)) store.later("directions", load);
+      else if (keys.has("model")) attempt(load)();
+    });
+
+    function showMoves() {
+      let hidden = false;
+      for (const [id, row] of rows) {
+        const value = state.moves[id] || 0;
+        if (id !== previewed) row.show(value);
+        if (value !== 0 && row.node.hidden) hidden = true;
+      }
+      if (hidden) arrange();
+      ref.resetAll.disabled = !Object.values(state.moves).some((value) => value !== 0);
+    }
+    ref.resetAll.addEventListener("click", () => store.change({ moves: {} }));
+
+    // The slider where it would be after a click, while something is only looked at; null: where it is.
+    view.previewMove = (id, value) => {
+      if (previewed !== null && previewed !== id) rows.get(previewed)?.show(state.moves[previewed] || 0);
+      previewed = value === null ? null : id;
+      rows.get(id)?.show(value ?? (state.moves[id] || 0));
+    };
+
+    // ---- the list -------------------------------------------------------------------------------------------
+    async function load() {
+      const model = wanted();
+      ref.directions.setAttribute("aria-busy", "true");
+      let answer;
+      try {
+        answer = await pvs.json(`api/directions?id=${encodeURIComponent(model)}`);
+      } finally {
+        if (wanted() === model) ref.directions.removeAttribute("aria-busy");
+      }
+      if (wanted() !== model) return;
+      if (answer.problem) view.fail(new Error(answer.problem));
+      list = answer.directions;
+      loadedFor = model;
+      const ids = new Set(list.map(({ id }) => id));
+      for (const [id, row] of rows) {
+        if (ids.has(id)) continue;
+        row.remove();
+        rows.delete(id);
+        seen.delete(id);
+      }
+      for (const direction of list) rowOf(direction.id).describe(direction);
+      arrange();
+      showMoves();
+      view.onDirections?.();
+      refreshSeen();
+    }
+    view.loadDirections = load;
+
+    function rowOf(id) {
+      if (rows.has(id)) return rows.get(id);
+      const row = new pvs.explorer.DirectionRow(id, act);
+      rows.set(id, row);
+      ref.directions.append(row.node);
+      pvs.whenShown(row.node, (on) => {
+        if (on) seen.add(id);
+        else seen.delete(id);
+        if (on) refresh(row);
+      });
+      return row;
+    }
+
+    const isKind = (direction) => {
+      const kind = ref.kinds.value;
+      return kind === "all" || direction.kind === kind || (kind === "kept" && direction.kept);
+    };
+    const rank = ({ id, kind, kept }) => (id === first ? 0 : kept ? 1 : kind === "own" ? 2 : 3);
+
+    // Puts the rows into their order and shows those that are wanted, and all that are moved.
+    function arrange() {
+      for (const node of ref.directions.querySelectorAll(".pe-ghost, .pvs-note")) node.remove();
+      const sorted = [...list].sort((a, b) => rank(a) - rank(b)); // a stable sort
+      const fit = sorted.filter(isKind);
+      const shown = new Set((all ? fit : fit.slice(0, FIRST)).map(({ id }) => id));
+      for (const { id } of sorted) {
+        const { node } = rows.get(id);
+        node.hidden = !shown.has(id) && !state.moves[id] && id !== first;
+        ref.directions.append(node);
+      }
+      ref.moreDirections.hidden = fit.length <= FIRST;
+      ref.moreDirections.textContent = all ? `Show the first ${FIRST}` : `Show all ${fit.length}`;
+      if (fit.length) return;
+      const none = pvs.explorer.make("p", "pvs-note");
+      none.textContent = ref.kinds.value === "own"
+        ? "No own directions yet: add two keyframes and make a slider from them, or send one from the Latents tab."
+        : "None kept yet: the star beside a direction's name keeps it.";
+      ref.directions.append(none);
+    }
+    ref.kinds.addEventListener("change", arrange);
+    ref.moreDirections.addEventListener("click", () => {
+      all = !all;
+      arrange();
+    });
+
+    // Until the list is there its place is kept: nothing below it jumps.
+    for (let i = 0; i < FIRST; i++) ref.directions.append(pvs.explorer.make("div", "pe-direction pe-ghost"));
+
+    // Another page sends a direction: on top, in view, ready for the arrow keys.
+    view.showDirection = attempt(async (id) => {
+      first = id;
+      view.unfold("d");
+      ref.kinds.value = "all";
+      if (loadedFor !== wanted() || !rows.has(id)) await load();
+      arrange();
+      rows.get(id)?.range.focus();
+    });
+
+    // ---- measuring and drawing, when the hand rests ---------------------------------------------------------
+    function refreshSeen() {
+      for (const id of seen) refresh(rows.get(id));
+    }
+    store.onRest(refreshSeen);
+
+    function refresh(row) {
+      const { id } = row;
+      if (loadedFor !== wanted() || !row.direction) return;
+      if (!row.direction.measured) {
+        store.later(`measure ${id}`, async (signal) => {
+          if (!seen.has(id) || row.direction.measured) return;
+          const model = loadedFor;
+          const measured = await pvs.json("api/directions/measure", { model, direction: id }, { signal });
+          if (model === loadedFor) row.measured(measured);
+        });
+      }
+      const point = store.point();
+      delete point.moves[id]; // the pictures are of its steps, wherever its slider is
+      point.of = view.guide();
+      const key = JSON.stringify([state.model, point]);
+      if (row.effectOf === key) return;
+      store.later(`strip ${id}`, async (signal) => {
+        if (!seen.has(id)) return;
+        const body = { model: state.model, direction: id, ...point };
+        const response = await pvs.request("api/directions/strip", body, { signal });
+        row.effect(await response.blob());
+        row.effectOf = key;
+      });
+    }
+  };
+})();

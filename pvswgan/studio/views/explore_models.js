@@ -1,0 +1,134 @@
+// Which model: the picker, the checkpoints of its run as a list and as a slider, and what it was trained on.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.explorer = pvs.explorer || {};
+
+  const KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
+  const kimg = (clips) =>
+    clips === null ? "newest" : `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
+  const option = (value, text) => new Option(text, value); // Option sets text, never HTML
+
+  pvs.explorer.models = (view) => {
+    const { ref, store, state, attempt } = view;
+    let models = []; // as api/models lists them
+    let shownGroup = null;
+    let known = ""; // the list of checkpoints that the controls show
+
+    const groupOf = (id) => models.find((model) => model.checkpoints.some((checkpoint) => checkpoint.id === id));
+
+    // ---- the list -------------------------------------------------------------------------------------------
+    function fillModels() {
+      const groups = Object.fromEntries(
+        Object.entries(KINDS).map(([kind, label]) => [kind, Object.assign(document.createElement("optgroup"), { label })]),
+      );
+      for (const model of models) {
+        const about = model.kind === "run" ? ` · ${kimg(model.checkpoints[0].clips)}${model.state ? ` · ${model.state}` : ""}` : "";
+        groups[model.kind].append(option(model.group, model.name + about));
+      }
+      ref.model.replaceChildren(...Object.values(groups).filter((group) => group.children.length));
+    }
+
+    // Shows state.model on the picker, the list of checkpoints and the slider.
+    function showModel() {
+      const group = groupOf(state.model);
+      if (!group) return;
+      const { kind, checkpoints } = group;
+      const list = JSON.stringify(checkpoints);
+      if (group.group !== shownGroup || list !== known) {
+        ref.checkpoint.replaceChildren(
+          ...checkpoints.map(({ id, clips }, i) => option(id, i === 0 ? `${kimg(clips)} (newest)` : kimg(clips))),
+        );
+        ref.checkpoint.hidden = kind !== "run";
+        ref.training.hidden = kind !== "run" || checkpoints.length < 2;
+        ref.trained.max = checkpoints.length - 1;
+        [shownGroup, known] = [group.group, list];
+      }
+      const at = checkpoints.findIndex(({ id }) => id === state.model);
+      ref.model.value = group.group;
+      ref.checkpoint.value = state.model;
+      ref.trained.value = checkpoints.length - 1 - at; // oldest on the left
+      ref.trainedText.textContent = kimg(checkpoints[at].clips);
+      ref.trained.setAttribute("aria-valuetext", kimg(checkpoints[at].clips));
+    }
+
+    // What the model was trained on, and its size. The sentence stays while the next one is asked for.
+    const describe = pvs.latest(async (id) => {
+      try {
+        const answer = await pvs.json(`api/model?id=${encodeURIComponent(id)}`);
+        if (state.model !== id) return;
+        view.opened = answer;
+        ref.sentence.textContent = answer.sentence;
+        view.onOpened?.();
+      } catch (error) {
+        if (state.model === id) ref.sentence.textContent = "This model could not be opened.";
+        view.fail(error);
+      }
+    });
+
+    store.listen((keys) => {
+      if (!keys.has("model")) return;
+      showModel();
+      describe(state.model);
+    });
+
+    // Another model keeps what means the same in it. Within a run the latent stays as it is.
+    view.openModel = (id, gesture = null) => {
+      const other = groupOf(id)?.group !== shownGroup;
+      const { moves } = store.point();
+      const held = { of: Object.keys(moves).length ? state.of || state.model : null };
+      const kept = other && shownGroup !== null ? pvs.explorer.portable(state) : held;
+      if (other && state.keyframes.length) kept.keyframes = state.keyframes.map(pvs.explorer.portable);
+      store.change({ model: id, ...kept }, gesture);
+    };
+
+    // ---- looking again --------------------------------------------------------------------------------------
+    // wanted: an id, with or without "@clips". Returns the id that was found for it; a sentence if it is another.
+    view.refresh = async (wanted) => {
+      models = (await pvs.json("api/models")).models;
+      const empty = models.length === 0;
+      ref.empty.hidden = !empty;
+      ref.body.hidden = empty;
+      view.fine();
+      if (empty) return [null, wanted ? `There is no model "${wanted}" here.` : null];
+      fillModels();
+      known = "";
+      showModel();
+      if (!wanted) return [groupOf(state.model) ? state.model : models[0].checkpoints[0].id, null];
+      if (groupOf(wanted)) return [wanted, null];
+      const run = models.find((model) => model.group === wanted.split("@")[0]);
+      if (!run) return [state.model || models[0].checkpoints[0].id, `There is no model "${wanted}" here.`];
+      const gone = wanted.includes("@") ? `The checkpoint "${wanted}" is gone: this is the newest of its run.` : null;
+      return [run.checkpoints[0].id, gone];
+    };
+
+    // A newer checkpoint is offered, not forced: the picture under the hand stays.
+    const look = attempt(async () => {
+      const [id] = await view.refresh();
+      if (id !== null && id !== state.model) view.openModel(id);
+    });
+    view.models = () => models;
+
+    ref.model.addEventListener("change", () => {
+      view.openModel(models.find((model) => model.group === ref.model.value).checkpoints[0].id);
+    });
+    ref.checkpoint.addEventListener("change", () => view.openModel(ref.checkpoint.value));
+    ref.trained.addEventListener("input", () => {
+      const { checkpoints } = groupOf(state.model);
+      view.openModel(checkpoints[checkpoints.length - 1 - ref.trained.valueAsNumber].id, "trained");
+    });
+    ref.refresh.addEventListener("click", look);
+    ref.lookAgain.addEventListener("click", look);
+    ref.toTrain.addEventListener("click", () => pvs.openTab("train"));
+
+    let shown = false;
+    pvs.whenShown(view.element, (on) => {
+      if (on && !shown && state.model) look(); // back on this tab: there may be new checkpoints
+      shown = on;
+    });
+    view.shown = () => shown && !document.hidden;
+    setInterval(() => {
+      if (view.shown() && models.length === 0) look(); // the first checkpoint appears by itself
+    }, 5000);
+  };
+})();

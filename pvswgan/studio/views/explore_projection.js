@@ -1,0 +1,110 @@
+// A clip of one's own: sent to the studio, which looks for the latent that comes nearest to it; then that is the point.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.explorer = pvs.explorer || {};
+  const ASK = 400; // milliseconds from one look at the fit to the next
+
+  const duration = (s) => (s < 60 ? `${Math.max(1, Math.round(s))} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`);
+
+  pvs.explorer.projection = (view) => {
+    const { ref, store, state, timeline, attempt } = view;
+    const target = new pvs.SheetPlayer(ref.target, { timeline });
+    const fitted = new pvs.SheetPlayer(ref.fitted, { timeline });
+    let current = null; // the job that the page follows
+
+    const send = attempt(async (file) => {
+      if (current) throw new Error("A clip is being fitted already: stop that first.");
+      const { model } = state;
+      view.unfold("c");
+      const job = (current = { model });
+      ref.drop.hidden = true;
+      ref.fit.hidden = false;
+      ref.fitStop.disabled = true;
+      ref.fitBar.removeAttribute("value"); // on its way: nothing to count yet
+      ref.fitText.textContent = `Sending ${file.name}…`;
+      try {
+        const url = `api/project?model=${encodeURIComponent(model)}`;
+        const answer = await pvs.json(url, undefined, { method: "POST", body: file });
+        job.id = answer.job;
+        ref.fitStop.disabled = false;
+        await follow(job);
+      } finally {
+        current = null;
+        ref.drop.hidden = false;
+        ref.fit.hidden = true;
+      }
+    });
+
+    async function follow(job) {
+      showTarget(job).catch(view.fail);
+      for (;;) {
+        const now = await pvs.json(`api/project/${encodeURIComponent(job.id)}`);
+        if (now.steps) ref.fitBar.value = now.step / now.steps;
+        const left = now.eta_s === null ? "" : `, ${duration(now.eta_s)} left`;
+        const apart = now.distance === null ? "" : `, distance ${now.distance.toFixed(3)}`;
+        ref.fitText.textContent = `Fitting: step ${now.step} of ${now.steps}${left}${apart}`;
+        if (now.state === "failed") throw new Error(now.error || "The clip could not be fitted.");
+        if (now.state !== "running") return arrive(job, now);
+        await new Promise((done) => setTimeout(done, ASK));
+      }
+    }
+
+    async function showTarget(job) {
+      const response = await pvs.request(`api/project/${encodeURIComponent(job.id)}/target`);
+      const { blob, frames } = await pvs.explorer.sheetOf(response);
+      ref.pair.hidden = false;
+      ref.pairGo.disabled = true;
+      ref.fitted.parentElement.style.visibility = "hidden"; // the last clip's
+      delete ref.pair.dataset.latent;
+      await target.show(blob, { frames });
+    }
+
+    // The latent that was found is the point now, and can be undone like any other change; but nobody who has gone to
+    // another model meanwhile is pulled back.
+    async function arrive(job, { latent }) {
+      if (latent === null) return;
+      const point = { seed: state.seed, latent, truncation: 1, moves: {}, of: null };
+      const go = () => store.change({ model: job.model, ...point });
+      if (job.model === state.model) go();
+      ref.pairGo.onclick = go;
+      ref.pairGo.disabled = false;
+      const response = await pvs.request("api/render", { model: job.model, ...point });
+      const { blob, frames } = await pvs.explorer.sheetOf(response);
+      await fitted.show(blob, { frames });
+      ref.fitted.parentElement.style.visibility = "visible";
+      ref.pair.dataset.latent = latent;
+    }
+
+    ref.fitStop.addEventListener("click", attempt(async () => {
+      ref.fitStop.disabled = true;
+      await pvs.json(`api/project/${encodeURIComponent(current.id)}/stop`, {});
+    }));
+
+    // ---- choosing and dropping ------------------------------------------------------------------------------
+    view.chooseClip = () => {
+      view.unfold("c");
+      ref.file.click();
+    };
+    ref.choose.addEventListener("click", view.chooseClip);
+    ref.file.addEventListener("change", () => {
+      const [file] = ref.file.files;
+      ref.file.value = ""; // the same file may be chosen again
+      if (file) send(file);
+    });
+    for (const place of [ref.drop, ref.screen]) {
+      place.addEventListener("dragover", (event) => {
+        if (![...event.dataTransfer.types].includes("Files")) return;
+        event.preventDefault();
+        place.classList.add("pe-over-drop");
+      });
+      for (const kind of ["dragleave", "drop"]) place.addEventListener(kind, () => place.classList.remove("pe-over-drop"));
+      place.addEventListener("drop", (event) => {
+        const [file] = event.dataTransfer.files;
+        if (!file) return;
+        event.preventDefault();
+        send(file);
+      });
+    }
+  };
+})();

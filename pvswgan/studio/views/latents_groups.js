@@ -1,0 +1,118 @@
+// Two selections, A and B, by the lasso, by keys or by buttons: their mean clips, and a direction from one to the other.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.latents = pvs.latents || {};
+  const NAMES = ["a", "b"];
+
+  pvs.latents.groups = (view) => {
+    const { ref, state, timeline } = view;
+    view.groups = { a: new Set(), b: new Set() };
+    const players = {}, means = {};
+    for (const name of NAMES) {
+      const upper = name.toUpperCase();
+      players[name] = new pvs.SheetPlayer(ref[`mean${upper}`], { timeline });
+      means[name] = pvs.latest((wish) => showMean(name, wish));
+      ref[`clear${upper}`].addEventListener("click", () => view.setGroup(name, []));
+      ref[`add${upper}`].addEventListener("click", () => view.toggleIn(name, view.point));
+    }
+
+    const seeds = (name) => [...view.groups[name]].filter((i) => i < view.generated());
+    const reals = (name) => [...view.groups[name]].filter((i) => i >= view.generated()).map((i) => i - view.generated());
+
+    async function showMean(name, { model, generated, real }) {
+      const canvas = ref[`mean${name.toUpperCase()}`];
+      try {
+        if (!generated.length && !real.length) {
+          canvas.hidden = true;
+          return;
+        }
+        const response = await pvs.request("api/latents/mean", { model, generated, real });
+        const frames = Number(response.headers.get("X-Frames"));
+        const blob = await response.blob();
+        if (model !== state.model) return;
+        timeline.frames = frames;
+        await players[name].show(blob, { frames, seq: generated.length + real.length });
+        canvas.hidden = false;
+        about(name, Number(response.headers.get("X-Averaged")));
+      } catch (error) {
+        view.fail(error);
+      }
+    }
+
+    function about(name, averaged = 0) {
+      const [upper, count] = [name.toUpperCase(), view.groups[name].size];
+      const of = averaged && averaged < count ? `, mean of ${averaged}` : "";
+      ref[`about${upper}`].textContent = count ? `${upper}: ${count} ${count === 1 ? "clip" : "clips"}${of}` : `${upper}: nothing selected`;
+      ref[`clear${upper}`].disabled = !count;
+    }
+
+    // A point is in one selection at most.
+    view.setGroup = (name, points) => {
+      const other = name === "a" ? "b" : "a";
+      const touched = points.some((i) => view.groups[other].has(i));
+      view.groups[name] = new Set(points);
+      for (const i of points) view.groups[other].delete(i);
+      for (const group of touched ? NAMES : [name]) {
+        about(group);
+        view.averaging = means[group]({ model: state.model, generated: seeds(group), real: reals(group) });
+      }
+      view.plot.groups(view.groups);
+      view.showButtons();
+      buttons();
+    };
+    view.toggleIn = (name, i) => {
+      if (i === null) return;
+      const points = new Set(view.groups[name]);
+      if (!points.delete(i)) points.add(i);
+      view.setGroup(name, [...points]);
+    };
+    view.clearGroups = () => NAMES.forEach((name) => view.groups[name].size && view.setGroup(name, []));
+
+    function buttons() {
+      const [a, b] = NAMES.map((name) => seeds(name).length);
+      ref.send.disabled = !(a && b);
+      const real = NAMES.some((name) => reals(name).length);
+      ref.groupNote.textContent = !(a && b)
+        ? "Select points for A and for B: drag around them in a flat plot, or press A and B on single points."
+        : `One step of the slider is a standard deviation.${real ? " Real clips have no latent: only the generated ones count." : ""}`;
+    }
+    buttons();
+
+    ref.send.addEventListener("click", view.attempt(async () => {
+      const { model } = state;
+      const name = ref.name.value.trim() || `A to B (${seeds("a").length} to ${seeds("b").length} clips)`;
+      ref.send.disabled = true;
+      try {
+        const made = await pvs.json("api/latents/direction", { model, name, a: seeds("a"), b: seeds("b") });
+        ref.groupNote.textContent = `“${name}” is a slider in Explore now. A and B lie ${made.gap.toFixed(2)} standard deviations apart.`;
+        pvs.openTab("explore", { model, direction: made.id });
+        view.loadDirections();
+      } finally {
+        ref.send.disabled = false;
+      }
+    }));
+
+    // ---- what the mouse does --------------------------------------------------------------------------------
+    view.dragging = "pan";
+    const drags = [...view.element.querySelectorAll("[data-drag]")];
+    function showDrag() {
+      const flat = state.dims === 2;
+      if (!flat) view.dragging = "pan";
+      for (const button of drags) {
+        button.setAttribute("aria-pressed", String(button.dataset.drag === view.dragging));
+        button.disabled = !flat && button.dataset.drag !== "pan";
+      }
+      ref.dragNote.textContent = flat ? "" : "A lasso needs the flat plot. Here, press A or B on a point.";
+      view.plot.drag = view.dragging === "pan" ? "pan" : "lasso";
+    }
+    for (const button of drags) {
+      button.addEventListener("click", () => {
+        view.dragging = button.dataset.drag;
+        showDrag();
+        view.plot.draw();
+      });
+    }
+    view.showDrag = showDrag;
+  };
+})();

@@ -1,0 +1,155 @@
+"""Alerts: each is raised by what it is about, with its numbers and a way to them, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pvswgan.studio import alerts, sheet_measures
+from tests.studio import fakerun
+from train.run import RunFolder
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def trained(folder: Path, clips: int, loss: str = "swgan") -> fakerun.FakeRun:
+    """A running run, alive as long as this process is."""
+    run = fakerun.FakeRun(folder, fakerun.config(loss), os.getpid())
+    on(run, clips)
+    return run
+
+
+def on(run: fakerun.FakeRun, clips: int) -> None:
+    while run.clips < clips:
+        run.tick()
+    run.status("running")
+
+
+def raised(run: fakerun.FakeRun) -> dict[str, dict[str, Any]]:
+    found = alerts.of_run(RunFolder(run.folder))
+    json.dumps(found, allow_nan=False)
+    return {alert["kind"]: alert for alert in found}
+
+
+@pytest.mark.parametrize("loss", ["swgan", "wgan-gp"])
+def test_a_healthy_run_raises_none_at_any_age(tmp_path: Path, loss: str) -> None:
+    run = fakerun.FakeRun(tmp_path / "run", fakerun.config(loss), os.getpid())
+    assert raised(run) == {}, "nothing is written yet"
+    for clips in (500, 4_000, 8_000, 12_500, 22_000, 36_000):
+        on(run, clips)
+        assert raised(run) == {}, f"at {clips} clips"
+
+
+def test_a_young_run_of_grey_mush_is_left_alone(tmp_path: Path) -> None:
+    run = fakerun.FakeRun(tmp_path / "run", pid=os.getpid())
+    run.ill = "collapsed"
+    run.take_snapshot()
+    run.ill = "frozen"
+    on(run, 8_000)  # the end of the first stage
+    assert raised(run) == {}
+
+
+def test_collapse_is_told_once_a_second_snapshot_says_so(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", 16_000)
+    run.ill = "collapsed"
+    on(run, 20_000)
+    assert raised(run) == {}, "one snapshot may be a bad moment"
+    on(run, 24_000)
+    alert = raised(run)["collapse"]
+    assert ["diversity at 24 kimg", "0% of the real clips’"] in [list(pair) for pair in alert["numbers"]]
+    places = [place["snapshot"] for place in alert["shown"]]
+    assert places[0] == 24_000 and places[1] <= 16_000
+    run.ill = ""
+    on(run, 28_000)
+    assert raised(run) == {}, "it has come back"
+
+
+def test_a_frozen_run_is_told(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", 16_000)
+    run.ill = "frozen"
+    on(run, 24_000)
+    found = raised(run)
+    assert set(found) == {"frozen"}, "the clips are as unlike each other as before"
+    assert "0% of the real clips’" in found["frozen"]["numbers"][-1][1]
+    assert found["frozen"]["shown"][0]["snapshot"] == 24_000
+
+
+def test_a_critic_that_is_too_strong_is_told(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", 52_000, "wgan-gp")
+    run.ill = "strong critic"
+    for _ in range(10):
+        run.tick()
+        run.status("running")
+    alert = raised(run)["critic"]
+    assert {"scores", "distance", "gradients"} == set(alert["shown"][0]["curves"])
+    assert 42 <= alert["shown"][0]["from"] < alert["shown"][0]["to"] == 57
+    assert dict(alert["numbers"])["generator’s gradient"].endswith(" → 0.0104")
+
+
+def rows(count: int, **values: float) -> list[dict[str, Any]]:
+    return [{"clips": 500 * i, "stage": 1, "phase": "stable", **values} for i in range(count)]
+
+
+def test_either_sign_of_a_strong_critic_alone_is_none() -> None:
+    for late in ({"distance": 9.0, "grad_norm_G": 1.0}, {"distance": 1.0, "grad_norm_G": 0.01}):
+        assert alerts.critic_too_strong(rows(40, distance=1.0, grad_norm_G=1.0) + rows(8, **late)) is None
+    both = rows(40, distance=1.0, grad_norm_G=1.0) + rows(8, distance=9.0, grad_norm_G=0.01)
+    assert alerts.critic_too_strong(both) and alerts.critic_too_strong(both[30:]) is None, "too little to compare with"
+
+
+def test_what_is_not_finite_is_told_with_the_last_good_numbers(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", 9_000)
+    with (run.folder / "stats.jsonl").open("a") as file:
+        file.write(json.dumps({"clips": 9_500, "stage": 1, "loss_G": None, "loss_D": 1.0}) + "\n")
+    run.status("failed", error="a loss or a gradient is not finite at step 594 (9.5 kimg)", snapshot=8_000)
+    alert = raised(run)["nan"]
+    told = dict(alert["numbers"])
+    assert told["seen at"] == "9.5 kimg" and told["last finite at"] == "9 kimg" and told["last checkpoint"] == "8 kimg"
+    assert alert["shown"][0]["curves"] == ["losses", "gradients"] and alert["shown"][-1]["part"] == "log"
+    run.status("failed", error="No space left on device")
+    (run.folder / "stats.jsonl").write_text("")
+    assert raised(run) == {}, "another failure speaks for itself"
+
+
+def test_a_nearly_full_disk_is_told_while_a_run_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trained(tmp_path / "run", 9_000)
+    for kind, size in (("network", 100), ("training", 300)):
+        (run.folder / "checkpoints" / f"000008000-{kind}.safetensors").write_bytes(b"x" * size)
+    assert alerts.snapshot_bytes(RunFolder(run.folder)) == 400
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10 << 30, 0, 1000))
+    assert ["room for about", "2 more"] in [list(pair) for pair in raised(run)["disk"]["numbers"]]
+    run.status("stopped")
+    assert raised(run) == {}
+    run.status("running")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10 << 30, 0, 9 << 30))
+    assert raised(run) == {}
+
+
+def test_measures_are_what_they_say(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (5, 4, 8, 8, 3)).astype(np.uint8)
+    pairs = [np.square(noise[i].astype(float) - noise[j]).mean() for i in range(5) for j in range(5) if i != j]
+    steps = [np.abs(noise[:, t + 1].astype(float) - noise[:, t]).mean() for t in range(3)]
+    seen = sheet_measures.measure(noise)
+    assert seen.diversity == pytest.approx(np.sqrt(np.mean(pairs)), rel=1e-5)
+    assert seen.motion == pytest.approx(np.mean(steps), rel=1e-5)
+    path = tmp_path / "sheet.png"
+    path.write_bytes(fakerun.png(noise.transpose(0, 2, 1, 3, 4).reshape(40, 32, 3)))
+    again = sheet_measures.of_sheet(path, 8)
+    assert again and again.diversity == pytest.approx(seen.diversity, rel=1e-5) and again.motion == seen.motion
+    path.write_bytes(b"half a file")
+    assert sheet_measures.of_sheet(path, 8) is None and sheet_measures.of_sheet(tmp_path / "none.png", 8) is None
+
+
+def test_large_sheets_are_measured_smaller(tmp_path: Path) -> None:
+    flat = np.repeat(np.repeat(np.arange(0, 200, 50, dtype=np.uint8).reshape(2, 2), 128, 0), 128, 1)
+    path = tmp_path / "sheet.png"
+    path.write_bytes(fakerun.png(np.repeat(flat[..., None], 3, 2)))
+    seen = sheet_measures.of_sheet(path, 128)
+    assert seen and seen.motion == 50 and seen.diversity == 100

@@ -1,0 +1,114 @@
+"""What the Compare page knows and starts, without a browser."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from pvswgan.studio import Settings, compare, compare_facts, compare_pair, compare_report
+from pvswgan.studio.compare_charts import Line, chart, ticks
+from pvswgan.studio.compare_pair import Pair
+from pvswgan.studio.queue import Queue
+from pvswgan.studio.server import Studio
+from pvswgan.studio.train_form import FormError
+from tests.browser.conftest import write_model
+from tests.studio import fakerun
+from train import config as schema
+from train.run import RunFolder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A run with one checkpoint, and one without any."""
+    fakerun.make(tmp_path / "runs" / "a", 6_000)
+    checkpoints = tmp_path / "runs" / "a" / "checkpoints"
+    for path in checkpoints.iterdir():
+        path.unlink()
+    write_model(checkpoints / "000004000-network.safetensors", "tiny")
+    fakerun.make(tmp_path / "runs" / "b<i>", 4_000, loss="wgan-gp")
+    for path in (tmp_path / "runs" / "b<i>" / "checkpoints").iterdir():
+        path.unlink()
+    write_model(tmp_path / "assets" / "small.safetensors", "small", seed=1)
+    return tmp_path / "runs"
+
+
+def client(root: Path, **more: Any) -> TestClient:
+    app, studio = FastAPI(), Studio(Settings(runs=root, assets=root.parent / "assets", **more))
+    compare.routes(app, studio, studio.guard)
+    return TestClient(app, base_url="http://127.0.0.1:7860")
+
+
+def test_facts_tell_configurations_and_costs_apart_and_what_is_gone(root: Path) -> None:
+    with client(root) as http:
+        sides = http.get("/api/compare/choices").json()["sides"]
+        assert {s["group"]: len(s["checkpoints"]) for s in sides} == {"run:a": 1, "run:b<i>": 0, "asset:small": 1}
+        facts = http.post("/api/compare/facts", json={"ids": ["run:a", "run:b<i>", "asset:gone"]}).json()
+    a, b, gone = facts["sides"]
+    assert (a["frames"], a["resolution"], a["loss"], a["costs"]["device"]) == (8, 8, "swgan", "cpu")
+    assert (b["frames"], b["loss"]) == (None, "wgan-gp") and b["costs"]["seconds"] > 90
+    assert "asset:gone" in gone["error"] and facts["of"] == ["run:a", "run:b<i>"]
+    assert facts["differences"] == [{"key": "loss.name", "values": ["swgan", "wgan-gp"]}]
+
+
+def test_curves_know_steps_and_seconds_and_measure_samples_against_real_clips(root: Path) -> None:
+    found = compare_facts.curves(RunFolder(root / "a"))
+    first, second = found["rows"][:2]
+    assert (first["clips"], first["steps"]) == (500, 500 / 16) and second["steps"] == 1000 / 16
+    assert [row["clips"] for row in found["measures"]] == [500, 4000] and found["waiting"] == 0
+    early, late = found["measures"]
+    assert early["steps"] == pytest.approx(500 / 16) and late["seconds"] == pytest.approx(4000 / 41.7)
+    assert early["swd"] > late["swd"] > 0 and early["motion"] > late["motion"] > 1  # the noise that is in them
+    assert compare_facts.measures(RunFolder(root / "a"), seconds=-1)[1] == 2
+
+
+def test_a_pair_differs_in_the_loss_alone(configs: Path, root: Path) -> None:
+    runs = compare_pair.plan(Pair(config="tiny", name="duel"))
+    assert [name for name, _, _ in runs] == ["duel-swgan", "duel-wgan-gp"]
+    compare_pair.start(Pair(config="tiny", name="duel"), root)
+    queued = Queue(root).listed()["items"]
+    assert [item["name"] for item in queued] == ["duel-swgan", "duel-wgan-gp"]
+    assert schema.load(runs[1][1], ["loss={name: wgan-gp}"]).loss.name == "wgan-gp"
+    with pytest.raises(FormError, match="There is no folder /nowhere/clips"):
+        compare_pair.plan(Pair(config="elsewhere"))
+    with client(root, read_only=True) as http:
+        assert http.post("/api/compare/pair", json={"config": "tiny"}).status_code == 403
+    with client(root) as http:
+        assert "no configuration" in http.post("/api/compare/pair", json={"config": "none"}).json()["detail"]
+        assert "'a b-swgan'" in http.post("/api/compare/pair", json={"config": "tiny", "name": "a b"}).json()["detail"]
+
+
+def test_the_report_escapes_names_and_says_who_has_no_clips(root: Path) -> None:
+    with client(root) as http:
+        wish = {"ids": ["run:a", "run:b<i>"], "seeds": [1, 2], "axis": "steps"}
+        answer = http.post("/api/compare/report", json=wish)
+        assert answer.status_code == 200 and "attachment" in answer.headers["content-disposition"]
+        assert http.post("/api/compare/report", json={**wish, "ids": ["run:no"]}).status_code == 404
+    page = answer.text
+    assert "b&lt;i&gt;" in page and "<i>" not in page and "<script" not in page
+    assert page.count("data:image/webp;base64,") == 1 and page.count("<svg") >= 5
+
+
+def test_a_film_puts_unlike_sizes_side_by_side_in_step() -> None:
+    small = np.zeros((2, 4, 8, 8, 3), np.uint8) + np.array([0, 80, 160, 240], np.uint8)[:, None, None, None]
+    large = small.repeat(2, axis=1).repeat(2, axis=2).repeat(2, axis=3)
+    large[..., 0, :, :] = np.arange(8)[:, None, None] * 32  # its frames are all unlike: WebP joins those that are not
+    with Image.open(BytesIO(compare_report.film([small, large], fps=10))) as image:
+        assert (image.size, image.n_frames) == ((256, 256), 8)
+        for frame in range(8):
+            image.seek(frame)
+            left, right = np.split(np.asarray(image.convert("RGB")).astype(int), 2, axis=1)
+            assert abs(left.mean() - 80 * (frame // 2)) < 4 and abs(left[20:] - right[20:]).mean() < 8
+
+
+def test_a_chart_has_round_ticks_and_escapes_names() -> None:
+    assert ticks(0, 97) == [0, 20, 40, 60, 80, 100] and len(ticks(3, 3)) > 1
+    drawn = chart("A & B", "kimg", [Line("<b>", "#000000", [(0, 1), (10, 2)], dashed=True)])
+    assert "A &amp; B" in drawn and "&lt;b&gt;" in drawn and "stroke-dasharray" in drawn
+    assert chart("none", "x", []) == ""
