@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pvswgan import video
-from pvswgan.checkpoint import build_generator
+from pvswgan.checkpoint import CheckpointError, build_generator
 from pvswgan.metrics.swd import patch_swd
 from pvswgan.studio import sheet_measures, train_watch
 from pvswgan.studio.form_fields import flat
@@ -34,7 +34,7 @@ _measuring = threading.Lock()
 def describe(studio: Studio, id: str) -> dict[str, Any]:
     """One side of the comparison.
 
-    id: of a model ("asset:NAME", "run:NAME", "run:NAME@CLIPS"), or "run:NAME" of a run without any checkpoint yet.
+    id: of a model ("asset:NAME", "run:NAME", "run:NAME@CLIPS"), or of a run that has no such checkpoint.
     {id, name, kind, loss, config, costs, clips, frames, resolution}; the last three are None where there is no
     checkpoint. Raises UnknownModelError, CheckpointError.
     """
@@ -42,8 +42,8 @@ def describe(studio: Studio, id: str) -> dict[str, Any]:
     run = _run(studio, rest.partition("@")[0]) if kind == "run" else None
     try:
         opened = studio.models.open(id)
-    except UnknownModelError:
-        if run is None or "@" in id:
+    except (UnknownModelError, CheckpointError):  # of a run the rest is known all the same
+        if run is None:
             raise
         return _described(id, run.name, kind, run.config(), run) | {"clips": None, "frames": None, "resolution": None}
     model = opened.model

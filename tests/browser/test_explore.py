@@ -106,7 +106,7 @@ def test_time_plays_pauses_scrubs_and_stops(page: Any, studio: str) -> None:
 def test_a_run_and_its_checkpoints(page: Any, studio: str, library: dict[str, Path]) -> None:
     enter(page, studio, "?model=run:first")
     assert state(page)["model"] == "run:first@000008000"
-    assert "Trained on toyfaces: 8 of 20 kimg" in page.locator("[data-ref=sentence]").inner_text()
+    page.locator("[data-ref=sentence]", has_text="Trained on toyfaces: 8 of 20 kimg").wait_for()
     newest = pixels(page)
     page.get_by_label("Checkpoint", exact=True).select_option("run:first@000004000")
     page.wait_for_function("pvs.explore.state.model.endsWith('4000')")

@@ -124,7 +124,7 @@ def open_in_explore(page: Any, runs: Path) -> None:
     settle(page)
     newest = max((runs / "walk" / "checkpoints").glob("*-network.safetensors")).name.partition("-")[0]
     assert state(page)["model"] == f"run:walk@{newest}"
-    assert "Trained on actions (strips)" in page.locator("#pvs-explore [data-ref=sentence]").inner_text()
+    page.locator("#pvs-explore [data-ref=sentence]", has_text="Trained on actions (strips)").wait_for()
     page.evaluate("pvs.explore.timeline.pause(); pvs.explore.timeline.seek(0)")
     assert_shows(page, model_clip(page, runs)[0])
 

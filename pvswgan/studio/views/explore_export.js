@@ -21,7 +21,7 @@
     const ask = (format) => {
       const keyframes = ref.what.value === "walk" ? state.keyframes.map(pvs.explorer.copyPoint) : null;
       const point = { model: state.model, ...store.point() };
-      const film = { fps: timeline.fps, scale: Number(ref.scale.value), keyframes, seconds: view.pace() };
+      const film = { fps: timeline.fps, scale: Number(ref.scale.value) || 1, keyframes, seconds: view.pace() };
       return pvs.request("api/export", { ...point, format, ...film });
     };
 
