@@ -59,8 +59,8 @@ def sefa(generator: Generator, k: int = 16) -> Directions:
     """Closed-form factorisation (Shen & Zhou 2021, SeFa, equation 5): the eigenvectors of A^T A, where A is the matrix
     of the first layer, which takes z to pre-activations A z. From the weights alone, no clip is drawn.
 
-    The vectors have length 1. The coordinate of a latent z ~ N(0, 1) along one has a standard deviation of 1, and so has
-    A z along the matching left singular vector, in its own units: that is a step, as one of PCA's is a standard
+    The vectors have length 1. The coordinate of a latent z ~ N(0, 1) along one has a standard deviation of 1, and so
+    has A z along the matching left singular vector, in its own units: that is a step, as one of PCA's is a standard
     deviation of its component (whose vectors are a little shorter, as the first layer bends). explained: the
     eigenvalues' shares. Signs as in `pca`. k at most latent_dim.
     """
@@ -76,8 +76,8 @@ def sefa(generator: Generator, k: int = 16) -> Directions:
 
 
 def between(before: Tensor, after: Tensor) -> Tensor:
-    """The direction (latent_dim,) from one group of latents (n, latent_dim) to another (m, latent_dim): the difference of
-    their means, as the generator sees them (all on the sphere), brought to length 1. The coordinate of a latent
+    """The direction (latent_dim,) from one group of latents (n, latent_dim) to another (m, latent_dim): the difference
+    of their means, as the generator sees them (all on the sphere), brought to length 1. The coordinate of a latent
     z ~ N(0, 1) along it has a standard deviation of 1. Raises ValueError where the means are the same.
     """
     difference = on_sphere(after).mean(0) - on_sphere(before).mean(0)
@@ -133,9 +133,11 @@ def split(change: Tensor) -> Variety:
 
 
 def variety(draw: Draw, dim: int) -> Variety:
-    """How far clips of neighbouring seeds differ: what `effect` measures a direction by."""
-    clips = draw(sample_latents(2 * SEEDS, dim, seed=1))
-    return split(clips[:SEEDS] - clips[SEEDS:])
+    """How far two random clips differ: what `effect` measures a direction by."""
+    n = 2 * SEEDS
+    clips = draw(sample_latents(n, dim, seed=1))
+    # From their mean, not in pairs: that uses all of the clips. Two differ by sqrt(2) of it.
+    return split((clips - clips.mean(0)) * (2 * n / (n - 1)) ** 0.5)
 
 
 def effect(draw: Draw, vector: Tensor, whole: Variety) -> Effect:

@@ -99,8 +99,8 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 def walk(keyframes: Tensor, at: Sequence[float]) -> Tensor:
     """Latents (len(at), dim) on the looping walk through keyframes (k, dim), by slerp from each to the next.
 
-    at 2.25: a quarter of the way from keyframe 2 to the next one. After the last comes the first again, so that at k the
-    walk is where it began. Raises ValueError for no keyframes.
+    at 2.25: a quarter of the way from keyframe 2 to the next one. After the last comes the first again, so that at k
+    the walk is where it began. Raises ValueError for no keyframes.
     """
     if not len(keyframes):
         raise ValueError("a walk has 0 keyframes; allowed: 1 or more")

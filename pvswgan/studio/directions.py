@@ -1,4 +1,4 @@
-"""The routes of Explore's directions: the list, what each does (measured), its effect as pictures, people's own ones."""
+"""The routes of Explore's directions: the list, what each does (measured), its effect as pictures, people's own."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ RUNS/.studio/kept.json holds names and own directions, RUNS/.studio/latents/ID.s
 replaced in one go, and whoever reads to change holds a lock file, so tabs and studios do not lose each other's
 words. A file that cannot be read is never written over: it may hold somebody's work.
 
-Names of PCA's and SeFa's directions belong to one checkpoint (those of the next one point elsewhere); own directions and
-latents are places in z, and belong to all checkpoints of a run.
+Names of PCA's and SeFa's directions belong to one checkpoint (those of the next one point elsewhere); own directions
+and latents are places in z, and belong to all checkpoints of a run.
 """
 
 from __future__ import annotations

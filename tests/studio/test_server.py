@@ -80,8 +80,11 @@ def test_a_name_pointed_at_this_machine_is_not_this_machine(tmp_path: Path) -> N
         {"model": 7},
         {"model": "asset:x", "seed": -1},
         {"model": "asset:x", "truncation": 2},
-        {"model": "asset:x", "offsets": [0] * 9},
-        {"model": "asset:x", "offsets": ["a"]},
+        {"model": "asset:x", "moves": {f"pca:{i}": 1 for i in range(33)}},
+        {"model": "asset:x", "moves": {"pca:0": "a"}},
+        {"model": "asset:x", "moves": {"pca:0": 7}},
+        {"model": "asset:x", "moves": {"../x": 1}},
+        {"model": "asset:x", "latent": "../x"},
     ],
 )
 def test_nothing_but_a_listed_id_and_sane_numbers_is_taken(tmp_path: Path, bad: dict[str, Any]) -> None:

@@ -1,0 +1,66 @@
+"""Explore's routes without a browser: rows, the walk, directions and what people keep."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from pvswgan.studio import Settings, create_app
+from tests.browser.conftest import write_model
+
+MODEL = {"model": "asset:tiny"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    write_model(tmp_path / "assets" / "tiny.safetensors")
+    app = create_app(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets"))
+    return TestClient(app, base_url="http://127.0.0.1:7860")
+
+
+def picture(answer: Any) -> np.ndarray:
+    assert answer.status_code == 200, answer.text
+    return np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")).astype(int)
+
+
+def listed(client: TestClient) -> dict[str, Any]:
+    found = client.get("/api/directions", params={"id": MODEL["model"]}).json()
+    return {d["id"]: d for d in found["directions"]} | {"problem": found["problem"]}
+
+
+def test_rows_and_the_walk_show_the_points(client: TestClient) -> None:
+    points = [{"seed": 1}, {"seed": 2, "moves": {"sefa:0": 2}, "truncation": 0.5}]
+    rows = picture(client.post("/api/rows", json=MODEL | {"points": points}))
+    walk = picture(client.post("/api/walk", json=MODEL | {"keyframes": points, "at": [0, 1]}))
+    assert np.abs(rows - walk).mean() < 2
+    one = picture(client.post("/api/render", json=MODEL | points[1]))
+    assert np.abs(one - rows[len(one):]).mean() < 10
+    assert client.post("/api/render", json=MODEL | {"moves": {"pca:99": 1}}).status_code == 404
+
+
+def test_directions_are_measured_named_made_and_forgotten_and_a_broken_file_stays(
+    client: TestClient, tmp_path: Path
+) -> None:
+    wish = MODEL | {"direction": "pca:1"}
+    measured = client.post("/api/directions/measure", json=wish).json()
+    assert measured["label"] in ("moves", "looks", "both")
+    client.post("/api/directions/name", json=wish | {"name": "wind", "kept": True})
+    assert listed(client)["pca:1"] | {"explained": 0} == {
+        "id": "pca:1", "kind": "pca", "name": "wind", "kept": True, "explained": 0, "measured": measured}
+    groups = {"vector_from": [{"seed": 0}], "vector_to": [{"seed": 1}]}
+    own = client.post("/api/directions/own", json=MODEL | {"name": "mine"} | groups).json()["id"]
+    assert listed(client)[own]["name"] == "mine"
+    picture(client.post("/api/render", json=MODEL | {"moves": {own: 2}}))
+    client.post("/api/directions/forget", json=MODEL | {"direction": own})
+    assert own not in listed(client)
+    file = tmp_path / "runs" / ".studio" / "kept.json"
+    file.write_text("{broken")
+    assert "pca:1" in listed(client) and "damaged" in listed(client)["problem"]
+    refused = client.post("/api/directions/name", json=wish | {"name": "x"})
+    assert refused.status_code == 409 and file.read_text() == "{broken"
