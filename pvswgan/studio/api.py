@@ -26,6 +26,8 @@ from pvswgan import latents, video
 from pvswgan.checkpoint import CheckpointError
 from pvswgan.studio import processes, train_form, train_watch
 from pvswgan.studio.models import Opened, UnknownModelError
+from pvswgan.studio.projections import LARGEST, BusyError
+from pvswgan.studio.uploads import read_clip
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
@@ -39,7 +41,7 @@ LARGEST_SEED = 2**31 - 1
 def build(studio: "Studio") -> None:
     """Registers the endpoints in the Blocks context that it is called in."""
     api = Api(studio)
-    for function in (api.models, api.runs, api.sample, api.interpolate, api.start, api.stop):
+    for function in (api.models, api.runs, api.sample, api.interpolate, api.project, api.start, api.stop):
         gr.api(function, api_name=function.__name__, concurrency_id="api", concurrency_limit=2)
 
 
@@ -95,6 +97,22 @@ class Api:
             z = torch.cat([latents.slerp(first, last, k / (steps - 1)) for k in range(steps)])
             return self._file(opened, z, truncation, format, f"interpolation-{a}-{b}")
 
+    def project(
+        self, model: str, file: gr.FileData, format: Format = "mp4", request: gr.Request | None = None
+    ) -> gr.FileData:
+        """Finds the latent whose clip is nearest to a clip of yours (a video, GIF, WebP, strip or array, to 64 MB).
+
+        The file holds the model's clip of that latent, as of sample. It takes a minute or more; where other clips are
+        being fitted it waits its turn. Refused in a read-only studio."""
+        with self._asked(request, write=True):
+            opened, jobs = self._studio.models.open(str(model)), self._studio.projections
+            clip = read_clip(_uploaded(file), opened.model.frames, opened.model.resolution)
+            job = jobs.begin(opened, clip)
+            job.thread.join()
+            if job.latent is None:
+                raise ValueError(job.error or "The fit was stopped before it had found anything.")
+            return self._file(opened, self._studio.models.kept.latent(job.latent)[None], 1.0, format, "projection")
+
     # ---- trainings ------------------------------------------------------------------------------------------------
 
     def start(
@@ -139,7 +157,7 @@ class Api:
             yield
         except HTTPException as error:
             raise gr.Error(str(error.detail), print_exception=False) from error
-        except (UnknownModelError, CheckpointError, processes.ProcessError, ValueError, OSError) as error:
+        except (UnknownModelError, CheckpointError, processes.ProcessError, BusyError, ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
 
     def _file(self, opened: Opened, z: torch.Tensor, truncation: float, format: str, name: str) -> gr.FileData:
@@ -161,6 +179,16 @@ def _cached(clips: np.ndarray, z: torch.Tensor, format: str, name: str) -> gr.Fi
             data = video.write(clips, Path(folder) / "clips.mp4").read_bytes()
     path = save_bytes_to_cache(data, f"{name}.{format}", get_upload_folder())
     return gr.FileData(path=path, orig_name=f"{name}.{format}", size=len(data))
+
+
+def _uploaded(file: Any) -> bytes:
+    """The bytes of a file that the caller has uploaded, and of no other."""
+    path = Path(str(file.get("path") if isinstance(file, dict) else getattr(file, "path", ""))).resolve()
+    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
+        raise ValueError("file is not an uploaded one: hand it over by gradio_client.handle_file(path)")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"the file is too large; allowed: {LARGEST // 2**20} MB")
+    return path.read_bytes()
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from gradio_client import Client
+from gradio.utils import get_upload_folder
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, AuthenticationError
 
 import pvswgan
 from pvswgan import latents, video
+from pvswgan.studio import api, projections
 from tests.browser import studio_here
 from tests.browser.conftest import write_model
 from tests.studio import fakerun
@@ -25,7 +27,7 @@ from tests.studio.test_processes import until
 from train.run import RunFolder
 
 GUIDE = Path(__file__).parents[2] / "docs" / "API.md"
-PUBLIC = {"/models", "/runs", "/sample", "/interpolate", "/start", "/stop"}
+PUBLIC = {"/models", "/runs", "/sample", "/interpolate", "/project", "/start", "/stop"}
 MODEL = "asset:small"
 
 
@@ -64,6 +66,22 @@ def test_only_these_are_public_and_each_is_typed_and_described(client: Client) -
     assert [p["parameter_name"] for p in sample["parameters"]] == ["model", "n", "seed", "truncation", "format"]
     assert [p["type"].get("type") for p in sample["parameters"]] == ["string", "integer", "integer", "number", None]
     assert all(len(endpoint["description"]) > 40 for endpoint in about["named_endpoints"].values())
+
+
+def test_a_clip_is_projected_and_only_what_was_uploaded_is_read(
+    client: Client, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projections, "STEPS", 8)
+    monkeypatch.setattr(projections, "SAMPLES", 8)
+    library = pvswgan.load(place / "assets" / "small.safetensors")
+    mine = video.write(library.sample(1, seed=9), place / "mine.webp")
+    held = np.load(client.predict(MODEL, handle_file(mine), "npz", api_name="/project"))
+    assert held["clips"].shape == (1, 8, 16, 16, 3) and held["latents"].shape == (1, library.latent_dim)
+    for path in (GUIDE, Path(get_upload_folder(), os.path.relpath(GUIDE, get_upload_folder())), ""):
+        with pytest.raises(ValueError, match="not an uploaded one"):
+            api._uploaded({"path": str(path)})
+    (place / "mine.txt").write_text("words")
+    assert "clip" in refused(client, MODEL, handle_file(place / "mine.txt"), api_name="/project")
 
 
 def test_clips_are_those_of_the_library(client: Client, place: Path) -> None:
