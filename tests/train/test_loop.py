@@ -59,14 +59,29 @@ def test_a_training_from_start_to_end(tmp_path, loss):
     assert Image.open(last.path).size == (8 * 8, 12 * 8)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """uninterrupted(precision): (settings, run folder) of a whole run, trained once for all the tests that compare."""
+    runs = {}
+
+    def run(precision):
+        if precision not in runs:
+            settings = tiny.config(precision=precision, train={"augment": ["shift", "colour"], "gp_interval": 2,
+                                                               "critic_steps": 1, "batch": 4})
+            folder = tmp_path_factory.mktemp("whole")
+            _train(folder, settings)
+            runs[precision] = settings, folder
+        return runs[precision]
+
+    return run
+
+
 @pytest.mark.parametrize(("stop_at", "precision"), [
     pytest.param(clips, precision, marks=[pytest.mark.slow] * ((clips, precision) != (36, "float32")))
     for precision in ("float32", "bfloat16") for clips in (12, 20, 36, 40, 60, 76)])
-def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, stop_at, precision):
+def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, uninterrupted, stop_at, precision):
     """Stopped in a stable phase, in both fades, and at the edges of phases."""
-    settings = tiny.config(precision=precision, train={"augment": ["shift", "colour"], "gp_interval": 2,
-                                                       "critic_steps": 1, "batch": 4})
-    _train(tmp_path / "whole", settings)
+    settings, whole_run = uninterrupted(precision)
     trainer = Trainer(settings, tmp_path / "parts", say=_quiet)
     step = trainer._step
 
@@ -81,7 +96,7 @@ def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, stop_at, precisio
     assert RunFolder(tmp_path / "parts").state() == "stopped"
     assert trainer.engine.clips == stop_at
     _train(tmp_path / "parts", settings, resume=True)
-    (whole, info), (parts, info_parts) = _final(tmp_path / "whole"), _final(tmp_path / "parts")
+    (whole, info), (parts, info_parts) = _final(whole_run), _final(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     for name in whole:
         assert torch.equal(whole[name], parts[name]), name

@@ -79,7 +79,7 @@ def step(stage):
     engine.step(lambda position, n, size: torch.rand(n, 3, size[0], size[1], size[1]))
 step(0)
 own = own_memory(engine)
-for _ in range(3):
+for _ in range(2):
     step(1)
 (found,) = step_memory(config, "float32", [1])
 tensors = found.checkpointing if checkpointing else found.plain
@@ -94,6 +94,7 @@ print(process_memory(tensors, torch.device("cpu"), own), taken, own)
 def test_a_process_takes_what_is_estimated(tmp_path, checkpointing):
     """Within 20 %, as --dry-run promises; a third or more of it are tensors."""
     config = parse({"data": {"source": "toyfaces"}, "network": {"latent_dim": 8, "fmap_base": 1024, "fmap_max": 32},
+                    "train": {"batch": 8},
                     "growth": {"stages": [[8, 16], [16, 32]], "fade_kimg": [0, 1], "stable_kimg": 1}})
     path = tiny.write(tmp_path / "c.yaml", config)
     out = subprocess.run([sys.executable, "-c", PROCESS, path, checkpointing], capture_output=True, text=True,
@@ -101,7 +102,7 @@ def test_a_process_takes_what_is_estimated(tmp_path, checkpointing):
     assert out.returncode == 0, out.stderr
     estimate, taken, own = map(float, out.stdout.split())
     assert estimate == pytest.approx(taken, rel=0.2), (estimate, taken, own)
-    assert own < 0.7 * taken
+    assert own < 0.7 * taken, (estimate, taken, own)
 
 
 def test_on_a_gpu_only_tensors_count():

@@ -140,7 +140,7 @@ def test_a_model_that_fails_leaves_the_other_its_time(tmp_path, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("the GPU is full")
 
-    monkeypatch.setattr(training, "distance", full)
+    monkeypatch.setattr(training, "patch_swd", full)
     broken = tmp_path / "broken.yaml"
     broken.write_text("# Clips that are not there.\ndata: {source: videos, path: /nowhere}\n")
     box = Outbox(out, ["broken", "toyfaces-swgan"], None, time.monotonic())

@@ -23,6 +23,7 @@
     #round = 0; // counts what makes an answer under way worthless
     #source = ""; // what was changed last: a key, "yaml"
     #wrong = true;
+    #told = ""; // what was said of the last start; an answer to an earlier edit must not wipe it away
     #sent = false;
     #timer = 0;
     #ask = pvs.latest(() => this.#exchange());
@@ -37,7 +38,7 @@
         this.#send("start", "Starting…", ({ id }) => this.onStarted(id));
       });
       parts.enqueue.addEventListener("click", () => this.#send("queue", "Adding…", ({ id, name }) => {
-        parts["start-note"].textContent = `${name} waits in the queue.`;
+        this.#tell(`${name} waits in the queue.`);
         this.onQueued(id);
       }));
       parts.form.addEventListener("input", (event) => this.#changed(event.target));
@@ -149,6 +150,7 @@
     }
 
     #changed(input) {
+      this.#told = "";
       if (input.name === "pt-config") return this.#choose(input.value);
       if (input.name === "pt-data") return this.#choseData(input.value);
       if (input === this.parts.data) return this.#choseData("folder");
@@ -235,7 +237,7 @@
       const named = this.fields.problems(problems);
       this.#wrong = Object.keys(problems).length > 0;
       const words = [...named, ...(problems.yaml ? ["the YAML"] : []), ...(problems.name ? ["Name of the run"] : [])];
-      this.parts["start-note"].textContent = words.length ? `To be mended first: ${words.join(", ")}.` : "";
+      this.parts["start-note"].textContent = words.length ? `To be mended first: ${words.join(", ")}.` : this.#told;
       this.#buttons();
     }
 
@@ -244,15 +246,19 @@
       this.parts.start.disabled = this.parts.enqueue.disabled = off;
     }
 
+    #tell(words) {
+      this.#told = this.parts["start-note"].textContent = words;
+    }
+
     async #send(route, words, onDone) {
-      const { start, enqueue, "start-note": note } = this.parts;
-      start.disabled = enqueue.disabled = true;
-      note.textContent = words;
+      this.parts.start.disabled = this.parts.enqueue.disabled = true;
+      this.#tell(words);
       try {
         const answer = await pvs.json(`api/train/${route}`, this.#wish());
-        note.textContent = "";
+        this.#tell("");
         onDone(answer);
       } catch (error) {
+        this.#tell("");
         this.#problems({ "": error.message });
       }
       this.#wrong = false;
