@@ -83,7 +83,8 @@ def quickest(generator: Generator, x: Tensor, stage: int) -> Renderer:
     """The renderer in the number format that draws `x` sooner on this machine."""
     if x.device.type != "cpu":
         return Renderer(generator, torch.bfloat16)
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # emulated, one clip takes minutes: too long even to try
+    if torch.backends.mkldnn.is_available() and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        # Emulated, one clip takes minutes: too long even to try.
         return Renderer(generator, torch.float32)
     half, full = Renderer(generator, torch.bfloat16), Renderer(generator, torch.float32)
     seconds = {half: float("inf"), full: float("inf")}

@@ -1,8 +1,8 @@
-"""The studio under strain: python -m tests.browser.endurance RUNS [--tabs 8] [--moves 25] [--renders 2000]
+"""The studio under strain: python -m tests.browser.endurance RUNS
 
 RUNS is a folder of run folders with at least one model. Says, one after the other: how long the server takes to open
 and the page until its first clip; whether several tabs that scrub at once each end with the clip that they asked for;
-and what the server's memory does over many renders, none of which comes from a cache.
+whether compared clips stay in step; and what the server's memory does over many renders, none of them from a cache.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 
@@ -40,6 +41,29 @@ async () => {
   context.drawImage(image, 0, 0, image.width / frames, image.height, 0, 0, width, height);
   const pixels = (context) => context.getImageData(0, 0, width, height).data.join();
   return pixels(context) === pixels(player.context);
+}
+"""
+
+
+# Once a screen frame: the frames that the compared clips last drew, beside those that one clock asks for.
+STEP = """
+async (seconds) => {
+  const { clips, timeline } = pvs.compareView, players = clips.players(), seen = { looks: 0, apart: 0, late: 0 };
+  for (const player of players) {
+    const then = player.onDrawn;
+    player.onDrawn = (now) => { player.last = now.frame; then?.(now); };
+    player.draw();
+  }
+  timeline.play();
+  const until = performance.now() + 1000 * seconds;
+  for (let before = performance.now(); performance.now() < until;) {
+    const now = await new Promise(requestAnimationFrame);
+    seen.looks += 1;
+    seen.late += now - before > 100;
+    seen.apart += players.some(({ last, frame }) => last !== frame);
+    before = now;
+  }
+  return seen;
 }
 """
 
@@ -79,7 +103,7 @@ def tabs_together(browser: Any, url: str, tabs: int, moves: int) -> tuple[int, f
         page.wait_for_function(READY)
         page.evaluate("pvs.explore.timeline.pause()")
         page.locator("#pvs-explore-seed").fill(str(100 + number))
-        page.locator("#pvs-explore-direction-0").focus()
+        page.locator("#pvs-explore-move-pca-0").focus()
     began = time.perf_counter()
     for move in range(moves):
         for number, page in enumerate(pages):
@@ -89,6 +113,21 @@ def tabs_together(browser: Any, url: str, tabs: int, moves: int) -> tuple[int, f
     for page in pages:
         page.context.close()
     return right, seconds
+
+
+def in_step(browser: Any, url: str, seconds: float) -> tuple[int, dict[str, int]]:
+    """(clips compared, {looks: screen frames, apart: those in which a clip was not at the clock's frame, late: those
+    that came after more than 100 ms}) of four checkpoints on the Compare page, or as many as there are."""
+    with urllib.request.urlopen(f"{url}/api/models") as answer:
+        chosen = [one["id"] for model in json.load(answer)["models"] for one in model["checkpoints"]][:4]
+    page = browser.new_page()
+    page.goto(f"{url}/?tab=compare&" + "&".join(f"c={quote(id)}" for id in chosen))
+    page.wait_for_function("window.pvs?.compareView?.clips?.players().filter((p) => p.sheet).length > 1")
+    page.wait_for_timeout(3000)
+    seen = page.evaluate(STEP, seconds)
+    shown = page.evaluate("pvs.compareView.clips.players().length")
+    page.close()
+    return shown, seen
 
 
 def memory(url: str, server: psutil.Process, renders: int) -> list[tuple[int, float]]:
@@ -110,6 +149,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder of run folders, with a model in it")
     parser.add_argument("--tabs", type=int, default=8)
     parser.add_argument("--moves", type=int, default=25, help="of each tab")
+    parser.add_argument("--seconds", type=float, default=60, help="that clips are watched on Compare")
     parser.add_argument("--renders", type=int, default=2000)
     options = parser.parse_args()
     with app(options.runs.resolve()) as (url, server, opened), chromium() as browser:
@@ -118,6 +158,9 @@ def main() -> None:
         print(f"page with its first clip after {first:.1f} s, opened again {again:.1f} s")
         right, seconds = tabs_together(browser, url, options.tabs, options.moves)
         print(f"{right} of {options.tabs} tabs right after {options.moves} moves each at once, {seconds:.1f} s in all")
+        shown, seen = in_step(browser, url, options.seconds)
+        print(f"{shown} clips on one clock, {seen['looks']} screen frames: {seen['apart']} with a clip apart, "
+              f"{seen['late']} late")
         for number, megabytes in memory(url, server, options.renders):
             print(f"{number:6d} renders: {megabytes:.0f} MB")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import studio_at
+from tests.browser import studio_at, studio_here
 from tests.browser.conftest import write_model
 from tests.browser.exploring import close_to, enter, expected, pixels, settle, slider, state
 
@@ -118,7 +118,7 @@ def test_a_run_and_its_checkpoints(page: Any, studio: str, library: dict[str, Pa
 @pytest.mark.slow
 def test_an_empty_studio_says_what_to_do_and_finds_the_first_model(page: Any, tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
-    with studio_at(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
+    with studio_here(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
         page.goto(url)
         page.get_by_role("heading", name="No model yet").wait_for()
         assert page.locator("[data-ref=clip]").is_hidden()
@@ -133,7 +133,7 @@ def test_an_empty_studio_says_what_to_do_and_finds_the_first_model(page: Any, tm
 def test_refresh_offers_a_new_checkpoint_and_keeps_what_is_shown(page: Any, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "a" / "checkpoints"
     write_model(folder / "000001000-network.safetensors", clips=1000)
-    with studio_at(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
+    with studio_here(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
         enter(page, url, "")
         before = pixels(page)
         write_model(folder / "000002000-network.safetensors", seed=9, clips=2000)
@@ -152,7 +152,7 @@ def test_names_are_text_and_a_broken_file_is_a_sentence(page: Any, tmp_path: Pat
     broken = tmp_path / "assets" / "broken.safetensors"
     broken.parent.mkdir()
     broken.write_bytes(b"no safetensors at all")
-    with studio_at(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
+    with studio_here(runs=tmp_path / "runs", assets=tmp_path / "assets") as url:
         enter(page, url, "")
         assert evil in page.get_by_label("Model", exact=True).inner_text()
         page.get_by_label("Model", exact=True).select_option(label="broken")
@@ -203,7 +203,7 @@ def test_a_studio_that_is_gone_is_said_and_scrubbing_goes_on(page: Any, library:
 
 @pytest.mark.slow
 def test_with_a_login_the_page_opens_after_it(page: Any, library: dict[str, Path]) -> None:
-    with studio_at(**library, auth=("anna", "secret")) as url:
+    with studio_here(**library, auth=("anna", "secret")) as url:
         page.goto(url)
         page.get_by_label("username").fill("anna")
         page.get_by_label("password").fill("secret")

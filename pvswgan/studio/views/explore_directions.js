@@ -29,6 +29,8 @@
     view.directions = () => list;
     view.lastMoved = null;
 
+    let changes = 0; // of names: a list that was asked for before one is out of date
+
     const act = {
       onMove: (id, value) => {
         view.lastMoved = id;
@@ -37,6 +39,7 @@
       onName: attempt(async (id, change) => {
         const { direction } = rows.get(id);
         const named = { name: direction.name || "", kept: direction.kept, ...change };
+        changes += 1;
         await pvs.json("api/directions/name", { model: loadedFor, direction: id, ...named });
         Object.assign(direction, { ...named, name: named.name || null });
         rows.get(id).describe(direction);
@@ -78,7 +81,7 @@
 
     // ---- the list -------------------------------------------------------------------------------------------
     async function load() {
-      const model = wanted();
+      const model = wanted(), before = changes;
       ref.directions.setAttribute("aria-busy", "true");
       let answer;
       try {
@@ -87,6 +90,7 @@
         if (wanted() === model) ref.directions.removeAttribute("aria-busy");
       }
       if (wanted() !== model) return;
+      if (changes !== before) return load();
       if (answer.problem) view.fail(new Error(answer.problem));
       list = answer.directions;
       loadedFor = model;
