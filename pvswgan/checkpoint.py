@@ -59,8 +59,9 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, header) of a file that save_tensors wrote. Raises CheckpointError."""
+def read_tensors(path: str | Path, under: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(tensors, header) of a file that save_tensors wrote; of the tensors those whose names begin so, and only they are
+    read. Raises CheckpointError."""
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
@@ -73,7 +74,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             info = json.loads(meta["info"])
             if not isinstance(info, dict):
                 raise CheckpointError(f"{path} has a damaged header")
-            return {name: file.get_tensor(name) for name in file.keys()}, info  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(under)]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}, info
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 

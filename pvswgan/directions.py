@@ -5,6 +5,7 @@ A step of 1 is a standard deviation, of whatever the direction was found by; so 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -75,16 +76,17 @@ def sefa(generator: Generator, k: int = 16) -> Directions:
     return Directions(vectors.float(), torch.ones(k), explained.float())
 
 
-def between(before: Tensor, after: Tensor) -> Tensor:
-    """The direction (latent_dim,) from one group of latents (n, latent_dim) to another (m, latent_dim): the difference
-    of their means, as the generator sees them (all on the sphere), brought to length 1. The coordinate of a latent
-    z ~ N(0, 1) along it has a standard deviation of 1. Raises ValueError where the means are the same.
+def between(before: Tensor, after: Tensor) -> tuple[Tensor, float]:
+    """(direction (latent_dim,), gap) from one group of latents (n, latent_dim) to another (m, latent_dim): the
+    difference of their means, as the generator sees them (all on the sphere), brought to length 1, and its length
+    before. The coordinate of a latent z ~ N(0, 1) along it has a standard deviation of 1: so many of them is the gap.
+    Raises ValueError where the means are the same.
     """
     difference = on_sphere(after).mean(0) - on_sphere(before).mean(0)
-    length = difference.norm()
-    if not torch.isfinite(length) or length < 1e-4:
+    length = float(difference.norm())
+    if not math.isfinite(length) or length < 1e-4:
         raise ValueError("the two groups lie in the same place, so no direction leads from one to the other")
-    return difference / length
+    return difference / length, length
 
 
 def _signed(vectors: Tensor) -> Tensor:

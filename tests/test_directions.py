@@ -36,7 +36,7 @@ def test_between_two_groups():
     z = sample_latents(40, 16, 0)
     shift = torch.zeros(16)
     shift[3] = 5
-    assert between(z, z + shift)[3] > 0.95
+    assert between(z, z + shift)[0][3] > 0.95
     with pytest.raises(ValueError, match="same place"):
         between(z, 2 * z)
 

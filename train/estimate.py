@@ -31,7 +31,7 @@ def main() -> None:
     config = parse(yaml.safe_load(sys.stdin.read()))
     device = choose_device(config.device)
     tell(say="finding the faster number format")
-    precision = choose_precision(config, device) if config.precision == "auto" else config.precision
+    precision = choose_precision(config, device)
     engine = Engine(config, device, precision)
     per_clip, timed = measure(engine, SECONDS, say=lambda text: tell(say=text))
     tell(device=str(device), precision=precision, per_clip=per_clip, timed=timed,

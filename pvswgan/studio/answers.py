@@ -10,6 +10,9 @@ from fastapi import HTTPException, Response
 from pvswgan.checkpoint import CheckpointError
 from pvswgan.studio.kept import KeptError, UnknownKeptError
 from pvswgan.studio.models import Sheet, TooMuchError, UnknownModelError
+from pvswgan.studio.processes import ProcessError
+from pvswgan.studio.queue import QueueError
+from pvswgan.studio.train_form import FormError
 
 T = TypeVar("T")
 
@@ -20,9 +23,9 @@ def asked(call: Callable[..., T], *arguments: object) -> T:
         return call(*arguments)
     except (UnknownModelError, UnknownKeptError) as error:
         raise HTTPException(404, str(error)) from error
-    except KeptError as error:
+    except (KeptError, ProcessError, QueueError) as error:
         raise HTTPException(409, str(error)) from error
-    except (CheckpointError, TooMuchError) as error:
+    except (CheckpointError, TooMuchError, FormError, OSError) as error:
         raise HTTPException(422, str(error)) from error
 
 

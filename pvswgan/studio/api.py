@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 Format = Literal["mp4", "npz"]
 MOST_CLIPS = 64
-TOGETHER = 4  # clips a draw: others want the models meanwhile
 LARGEST_SEED = 2**31 - 1
 
 
@@ -136,7 +135,7 @@ class Api:
         """Asks a training to stop at its next step, with a checkpoint to go on from; the state it is in now.
         Refused in a read-only studio."""
         with self._asked(request, write=True):
-            folder = next((r for r in train_watch.runs(self._studio.settings.runs) if r.path.name == run), None)
+            folder = train_watch.known(self._studio.settings.runs, run)
             if folder is None:
                 raise ValueError(f"There is no run {run!r}; runs() lists them.")
             until = time.monotonic() + processes.LOADING_S
@@ -163,8 +162,7 @@ class Api:
     def _file(self, opened: Opened, z: torch.Tensor, truncation: float, format: str, name: str) -> gr.FileData:
         """The clips of latents z (n, dim), as a file in Gradio's cache."""
         truncation = _number("truncation", truncation, 0, 1)
-        parts = [self._studio.models.draw(opened, part, truncation, fast=False) for part in z.split(TOGETHER)]
-        return _cached(np.concatenate(parts), z, format, name)
+        return _cached(self._studio.models.draw(opened, z, truncation, fast=False), z, format, name)
 
 
 def _cached(clips: np.ndarray, z: torch.Tensor, format: str, name: str) -> gr.FileData:

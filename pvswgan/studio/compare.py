@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Response
+from fastapi import Depends, FastAPI, Response
 from pydantic import BaseModel, Field
 
 from pvswgan.checkpoint import CheckpointError
-from pvswgan.studio import compare_facts, compare_pair, compare_report, processes, train_form, train_watch
+from pvswgan.studio import compare_facts, compare_pair, compare_report, train_form, train_watch
 from pvswgan.studio.answers import asked
 from pvswgan.studio.explore import describe_group
 from pvswgan.studio.models import UnknownModelError
 from pvswgan.studio.points import Id
-from pvswgan.studio.queue import QueueError
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
@@ -71,12 +70,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
 
     @app.post("/api/compare/pair", dependencies=[Depends(studio.guard_write)])
     def pair(wish: compare_pair.Pair) -> list[dict[str, str]]:
-        try:
-            return compare_pair.start(wish, root)
-        except (train_form.FormError, OSError) as error:
-            raise HTTPException(422, str(error)) from error
-        except (processes.ProcessError, QueueError) as error:
-            raise HTTPException(409, str(error)) from error
+        return asked(compare_pair.start, wish, root)
 
     @app.post("/api/compare/report", dependencies=guarded)
     def report(wish: ReportWish) -> Response:

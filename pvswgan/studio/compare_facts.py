@@ -39,7 +39,7 @@ def describe(studio: Studio, id: str) -> dict[str, Any]:
     checkpoint. Raises UnknownModelError, CheckpointError.
     """
     kind, _, rest = id.partition(":")
-    run = _run(studio, rest.partition("@")[0]) if kind == "run" else None
+    run = train_watch.known(studio.settings.runs, rest.partition("@")[0]) if kind == "run" else None
     try:
         opened = studio.models.open(id)
     except (UnknownModelError, CheckpointError):  # of a run the rest is known all the same
@@ -56,10 +56,6 @@ def _described(id: str, name: str, kind: str, config: Mapping[str, Any], run: Ru
     loss = config.get("loss") or {}
     return {"id": id, "name": name, "kind": kind, "loss": loss.get("name"), "config": flat(config),
             "costs": _costs(config, run)}
-
-
-def _run(studio: Studio, name: str) -> RunFolder | None:
-    return next((run for run in train_watch.runs(studio.settings.runs) if run.name == name), None)
 
 
 def differences(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -109,14 +105,12 @@ def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
 
 
 def _rows(stats: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A resumed run goes back to its last checkpoint: what came after it was undone, and is left out."""
+    """The lines with losses, and how many steps each came after."""
     rows: list[dict[str, Any]] = []
     for line in stats:
         clips = line.get("clips")
         if not isinstance(clips, int | float) or "loss_D" not in line:
             continue
-        while rows and rows[-1]["clips"] >= clips:
-            rows.pop()
         before = rows[-1] if rows else {"clips": 0, "steps": 0.0}
         steps = before["steps"] + (clips - before["clips"]) / (line.get("batch") or 1)
         rows.append({"clips": clips, "steps": steps} | {key: train_watch.finite(line.get(key)) for key in DRAWN})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pvswgan.checkpoint import FORMAT, CheckpointError, plan_of
+from pvswgan.checkpoint import CheckpointError, plan_of, read_tensors
 from pvswgan.networks import Discriminator, blend_real
 
 UNDER = "D/"  # the discriminator's tensors in a training file (train/engine.py)
@@ -54,17 +52,14 @@ class Critic:
 def load(path: Path, config: Mapping[str, Any], stage: int, alpha: float) -> Critic:
     """The critic in a training file, with its network's configuration, stage and alpha. Raises CheckpointError."""
     net = config["network"]
+    # Only the discriminator: the optimisers' state beside it is several times as large.
+    tensors, info = read_tensors(path, UNDER)
+    if info.get("kind") != "training":
+        raise CheckpointError(f"{path.name} is not a training checkpoint of this project.")
     try:
-        with safe_open(path, framework="pt") as file:
-            meta = file.metadata() or {}
-            if meta.get("format") != FORMAT or json.loads(meta["info"]).get("kind") != "training":
-                raise CheckpointError(f"{path.name} is not a training checkpoint of this project.")
-            # Only these: the optimisers' state beside them is several times as large.
-            names = [name for name in file.keys() if name.startswith(UNDER)]  # noqa: SIM118
-            tensors = {name.removeprefix(UNDER): file.get_tensor(name) for name in names}
         group = int(net.get("mbstd_group", 4))
         discriminator = Discriminator(plan_of(config).sizes, net["fmap_base"], net["fmap_max"], group)
-        discriminator.load_state_dict(tensors)
-    except (SafetensorError, OSError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        discriminator.load_state_dict({name.removeprefix(UNDER): value for name, value in tensors.items()})
+    except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"The critic in {path.name} cannot be read: {error!s:.200}") from error
     return Critic(discriminator, stage, alpha)

@@ -18,7 +18,8 @@ from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import ClipStore
 from pvswgan.data.verify import summary
 from pvswgan.studio import data_faces
-from pvswgan.studio.models import Recent
+from pvswgan.studio.trash import bytes_held
+from pvswgan.studio.turns import Recent
 
 BARS = 40  # of a histogram of lengths, at most
 SKIPPED, GROUPS = 300, 40  # files that are named, and kinds of reasons that are told apart, at most
@@ -139,19 +140,6 @@ def builds() -> dict[str, Path]:
 def unfinished() -> list[dict[str, Any]]:
     """Stores that somebody builds, or once began to: [{"name", "bytes"}]."""
     return [{"name": name, "bytes": bytes_held(folder)} for name, folder in builds().items()]
-
-
-def bytes_held(folder: Path) -> int:
-    """Bytes of the files of a store or a build; of a link to one none, as they lie elsewhere."""
-    if folder.is_symlink():
-        return 0
-    total = 0
-    try:
-        for file in folder.iterdir():
-            total += file.lstat().st_size if file.is_file() else 0
-    except OSError:
-        pass  # it goes just now
-    return total
 
 
 def release(folder: Path) -> None:

@@ -22,7 +22,7 @@ from pvswgan.data.growing import growing_folder
 from pvswgan.data.sources import cache_folder
 from pvswgan.studio import data_stores, train_watch
 from pvswgan.studio.data_stores import UnknownStoreError, plain
-from pvswgan.studio.trash import Trash, TrashError
+from pvswgan.studio.trash import Trash, TrashError, bytes_held
 
 _PROC = Path("/proc")
 _changing = threading.Lock()
@@ -39,7 +39,7 @@ def _trash() -> Trash:
 def listed() -> list[dict[str, Any]]:
     """What is in the trash, newest first: [{"id", "name", "unfinished", "bytes"}]."""
     return [{"id": item.parent.name, "name": _name(item), "unfinished": item.name.startswith("."),
-             "bytes": data_stores.bytes_held(item)} for item in _trash().items()]
+             "bytes": bytes_held(item)} for item in _trash().items()]
 
 
 def discard_store(name: str, runs: Path) -> str:
@@ -88,7 +88,7 @@ def empty(ids: Collection[str]) -> int:
     Raises OSError.
     """
     with _changing:
-        return _trash().empty(ids, data_stores.bytes_held)
+        return _trash().empty(ids)
 
 
 def _name(item: Path) -> str:

@@ -54,7 +54,7 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
         opened = asked(models.open, wish.model)
         ends = [asked(models.latents, opened, points) for points in (wish.vector_from, wish.vector_to)]
         try:
-            vector = directions.between(*ends)
+            vector, _ = directions.between(*ends)
         except ValueError as error:
             raise HTTPException(422, f"There is no such direction: {error}.") from error
         return {"id": asked(kept.add_direction, opened.entry.id, wish.name, vector)}

@@ -15,12 +15,13 @@ from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
 from pvswgan.data.format import DataError
+from pvswgan.directions import between
 from pvswgan.studio import critic, latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
 from pvswgan.studio.latents_jobs import Jobs
-from pvswgan.studio.latents_tables import FACTORS, NO_CRITIC, TOGETHER, Tables, group_direction
+from pvswgan.studio.latents_tables import FACTORS, NO_CRITIC, Tables
 from pvswgan.studio.models import Opened, Sheet
-from pvswgan.studio.points import DirectionId, Id
+from pvswgan.studio.points import DIRECTION, DirectionId, Id
 from pvswgan.studio.views import view
 from pvswgan.video import encode_jpeg, sprite_sheet, to_uint8
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
 SCRIPTS = ("latents_state.js", "latents_plot.js", "latents_clip.js", "latents_groups.js", "latents_table.js")
-DIRECTION = re.compile(r"(?:(?:pca|sefa):\d{1,4}|own:[A-Za-z0-9_-]{1,40})\Z")
 MOST = 2048
 AVERAGED = 64  # clips of a group that are averaged; of more, so many at even distances
 Count = Literal[256, 512, 1024, 2048]
@@ -128,8 +128,8 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         if not generated and not reals:
             raise HTTPException(422, "The selection is empty; choose at least one point.")
         total, z = 0.0, tables.latents(this, MOST)
-        for at in range(0, len(generated), TOGETHER):
-            total = total + studio.models.draw(this, z[generated[at : at + TOGETHER]]).sum(0, dtype=np.float64)
+        if generated:
+            total = total + studio.models.draw(this, z[generated]).sum(0, dtype=np.float64)
         if reals:
             total = total + _asked(_reals, this, reals).sum(0, dtype=np.float64)
         clip = np.round(np.asarray(total) / (len(generated) + len(reals))).astype(np.uint8)
@@ -143,7 +143,8 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
     def direction(request: BetweenRequest) -> dict[str, Any]:
         this = opened(request.model)
         try:
-            vector, gap = group_direction(tables.latents(this, MOST), request.a, request.b)
+            z = tables.latents(this, MOST)
+            vector, gap = between(z[request.a], z[request.b])
         except ValueError as error:
             raise HTTPException(422, f"No direction can be made: {error}.") from error
         id = _asked(studio.models.kept.add_direction, request.model, request.name, vector)
@@ -179,7 +180,7 @@ def _check(opened: Opened, request: PointsRequest) -> None:
     if factor != colour and factor in FACTORS:
         if latents_reals.source_of(opened.model) != "toyfaces":
             raise HTTPException(409, NO_FACTORS)
-    elif colour not in ("seed", "real", "motion", "brightness") and not DIRECTION.match(colour):
+    elif colour not in ("seed", "real", "motion", "brightness") and not re.match(DIRECTION, colour):
         raise HTTPException(422, f"The colour is {colour!r}; allowed: seed, real, motion, brightness, factor:NAME, "
                             "or a direction.")
 

@@ -257,16 +257,6 @@ def coordinate(z: torch.Tensor, vector: torch.Tensor) -> Array:
     return found
 
 
-def group_direction(z: torch.Tensor, before: list[int], after: list[int]) -> tuple[torch.Tensor, float]:
-    """(vector, gap) between two groups of latents: one standard deviation of z along the difference of their means, and
-    so many of them lie between the means: vector * gap is that difference. Raises ValueError where they coincide."""
-    from pvswgan.directions import between
-
-    vector = between(z[before], z[after])
-    difference = on_sphere(z[after]).mean(0) - on_sphere(z[before]).mean(0)
-    return vector, float(difference @ vector)
-
-
 def _typed(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """A store keeps all factors as float64; choices are whole numbers."""
     choice = name in FACTORS and FACTORS[name].kind == "choice"

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 Id = Annotated[str, Field(max_length=300)]
-DirectionId = Annotated[str, Field(pattern=r"^((pca|sefa):\d{1,4}|own:[A-Za-z0-9_-]{1,40})$")]
+DIRECTION = r"^((pca|sefa):\d{1,4}|own:[A-Za-z0-9_-]{1,40})$"
+DirectionId = Annotated[str, Field(pattern=DIRECTION)]
 Steps = Annotated[float, Field(ge=-6, le=6, allow_inf_nan=False)]
 # (seed, latent, truncation, ((direction, steps), ...), of): what is rendered, and the key of the caches.
 Place = tuple[int, str | None, float, tuple[tuple[str, float], ...], str | None]

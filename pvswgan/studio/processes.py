@@ -155,7 +155,7 @@ def _launch(arguments: list[str], folder: Path) -> None:
             process = subprocess.Popen(
                 arguments,
                 cwd=REPOSITORY,
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -164,12 +164,12 @@ def _launch(arguments: list[str], folder: Path) -> None:
     except OSError as error:
         raise ProcessError(f"The training could not be started: {error}.") from error
     _children[folder] = process
-    _lower_priority(process.pid)
+    lower_priority(process.pid)
     # Somebody must wait for a child, or it stays behind as a zombie that looks alive.
     threading.Thread(target=process.wait, name=f"training-{process.pid}", daemon=True).start()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This environment with one thread fewer than processors, so that the page stays quick meanwhile."""
     threads = max(1, (os.cpu_count() or 2) - 1)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONUNBUFFERED": "1"}
@@ -177,7 +177,7 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _lower_priority(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     import psutil
 
     try:

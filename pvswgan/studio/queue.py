@@ -99,7 +99,7 @@ class Queue:
         queue = self._read()
         waiting = any(item["state"] == "waiting" for item in queue["items"])
         shown = ("id", "name", "config", "state", "run", "note")
-        return {"held": queue["held"], "waits_for": self._busy() if waiting else None,
+        return {"held": queue["held"], "waits_for": train_watch.in_training(self.root) if waiting else None,
                 "items": [{key: item[key] for key in shown} for item in queue["items"]]}
 
     # ---- what the watcher does ----------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Queue:
         with self._changing() as queue:
             queue["items"] = [item for item in queue["items"] if not self._over(item)]
             following = next((item for item in queue["items"] if item["state"] == "waiting"), None)
-            if following is None or queue["held"] or self._busy():
+            if following is None or queue["held"] or train_watch.in_training(self.root):
                 return None
             return self._start(queue, following)
 
@@ -127,7 +127,10 @@ class Queue:
 
     def _over(self, item: dict[str, Any]) -> bool:
         """Whether an item's training has ended; its copy of the configuration goes with it."""
-        if item["state"] != "running" or self._busy(item["run"]):
+        if item["state"] != "running":
+            return False
+        run = train_watch.known(self.root, item["run"])
+        if run is not None and train_watch.state_of(run)[0] in ACTIVE:
             return False
         with suppress(OSError):
             (self.root / item["run"]).rmdir()  # empty: the studio that made it died before it started anything there
@@ -135,13 +138,6 @@ class Queue:
             return False
         self._copy(item).unlink(missing_ok=True)
         return True
-
-    def _busy(self, name: str | None = None) -> str | None:
-        """The name of a run that is being trained, of this one or of any; None where there is none."""
-        for run in train_watch.runs(self.root):
-            if name in (None, run.name) and train_watch.state_of(run)[0] in ACTIVE:
-                return run.name
-        return None
 
     @contextmanager
     def watched(self) -> Iterator[None]:

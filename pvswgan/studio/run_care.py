@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from pvswgan.studio import processes, train_watch
 from pvswgan.studio.kept import Kept, KeptError
-from pvswgan.studio.trash import Trash, TrashError
+from pvswgan.studio.trash import Trash, TrashError, bytes_held
 from train.run import ACTIVE, RunFolder
 
 if TYPE_CHECKING:
@@ -117,19 +117,7 @@ def restore(root: Path, id: str) -> str:
 def empty(root: Path, ids: Collection[str]) -> int:
     """Delete these runs in the trash for good; returns the bytes that they held. Raises OSError."""
     with processes.changing:
-        return _trash(root).empty(ids, bytes_held)
-
-
-def bytes_held(folder: Path) -> int:
-    """Bytes of all files below a folder; of a link to one none, as they lie elsewhere."""
-    total = 0
-    for where, _, files in os.walk(folder) if not folder.is_symlink() else ():
-        for file in files:
-            try:
-                total += os.lstat(os.path.join(where, file)).st_size
-            except OSError:
-                continue  # it goes just now
-    return total
+        return _trash(root).empty(ids)
 
 
 _held_once = lru_cache(maxsize=256)(bytes_held)  # the list is asked for all the time, and nothing there changes

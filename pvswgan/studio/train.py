@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
 from pvswgan.studio import form_yaml, processes, run_care, train_form, train_runs
-from pvswgan.studio.queue import Queue, QueueError
+from pvswgan.studio.answers import asked
+from pvswgan.studio.queue import Queue
 from pvswgan.studio.train_cost import Costs
 from pvswgan.studio.views import view
 from train.config import Config
@@ -108,34 +109,24 @@ def form_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
     @api.post("/cost", dependencies=[Depends(studio.guard_write)])
     def cost(wish: CostWish) -> dict[str, Any]:
-        config = _asked(lambda: _read(wish)[1].config)
+        config = asked(_read, wish)[1].config
         if config is None:
             return {"state": "none", "sentence": ""}
         return costs.ask(config, wish.page, wish.force)
 
     @api.post("/start", dependencies=[Depends(studio.guard_write)])
     def start(wish: Wish) -> dict[str, str]:
-        item, changed = _asked(lambda: _ready(wish, studio))
+        item, changed = asked(_ready, wish, studio)
         costs.stop()  # it is in the way of the training now
-        return {"id": _asked(lambda: processes.start(studio.settings.runs, _name(wish, item), item.path, changed))}
+        return {"id": asked(processes.start, studio.settings.runs, _name(wish, item), item.path, changed)}
 
     @api.post("/queue", dependencies=[Depends(studio.guard_write)])
     def enqueue(wish: Wish) -> dict[str, str]:
-        item, changed = _asked(lambda: _ready(wish, studio))
+        item, changed = asked(_ready, wish, studio)
         queue = Queue(studio.settings.runs)
-        return {"id": _asked(lambda: queue.add(_name(wish, item), item.path, changed)), "name": _name(wish, item)}
+        return {"id": asked(queue.add, _name(wish, item), item.path, changed), "name": _name(wish, item)}
 
     return api
-
-
-def _asked(call: Callable[[], Any]) -> Any:
-    """call(), its known errors turned into answers that the page shows as a sentence."""
-    try:
-        return call()
-    except (train_form.FormError, OSError) as error:
-        raise HTTPException(422, str(error)) from error
-    except (processes.ProcessError, QueueError) as error:
-        raise HTTPException(409, str(error)) from error
 
 
 def _read(wish: Wish) -> tuple[train_form.Configuration, train_form.Reading]:

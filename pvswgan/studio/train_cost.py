@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,6 @@ from typing import IO, Any
 from pvswgan.studio import processes, train_watch
 from train import config as schema
 from train.cost import remaining
-from train.run import ACTIVE
 
 COMMAND = (sys.executable, "-m", "train.estimate")
 LONGEST_S = 300
@@ -62,7 +62,7 @@ class Costs:
                 now = next((m for m in self._known.values() if not m.over), None)
                 if now is not None and now.page != page:
                     return _state("waiting", "Another person’s configuration is measured first.")
-                if not force and (run := self._running()):
+                if not force and (run := train_watch.in_training(self.root)):
                     return _state("busy", f"{run} is being trained: to measure time and memory now would slow it.")
                 self._stop_all()
                 known = self._begin(key, config, page)
@@ -72,10 +72,6 @@ class Costs:
         """End what is under way."""
         with self._lock:
             self._stop_all()
-
-    def _running(self) -> str | None:
-        active = (run for run in train_watch.runs(self.root) if train_watch.state_of(run)[0] in ACTIVE)
-        return next((run.path.name for run in active), None)
 
     def _stop_all(self) -> None:
         for key in [key for key, known in self._known.items() if not known.over or known.error]:
@@ -90,13 +86,13 @@ class Costs:
         errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  the thread closes it
         try:
             measurement.process = subprocess.Popen(
-                COMMAND, cwd=processes.REPOSITORY, env=processes._environment(), stdin=subprocess.PIPE,
+                COMMAND, cwd=processes.REPOSITORY, env=processes.environment(), stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
         except OSError as error:
             measurement.error = f"Nothing could be measured: {error}."
             return measurement
-        processes._lower_priority(measurement.process.pid)
+        processes.lower_priority(measurement.process.pid)
         threading.Thread(target=_listen, args=(measurement, schema.dump(config), errors), daemon=True).start()
         return measurement
 
@@ -109,9 +105,11 @@ def _listen(measurement: Measurement, text: str, errors: IO[str]) -> None:
     limit.start()
     try:
         with process, errors:
-            try:
+            with suppress(BrokenPipeError):  # it ended before it read: its last words, below, say why
                 process.stdin.write(text)
+            with suppress(BrokenPipeError):
                 process.stdin.close()
+            try:
                 for line in process.stdout:
                     measurement.found |= json.loads(line)
             except (OSError, ValueError) as error:

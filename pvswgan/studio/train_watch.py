@@ -20,8 +20,6 @@ from train.run import ACTIVE, REQUESTS, RunFolder, Sample, list_runs
 
 PLOTTED = (
     "clips",
-    "seconds",
-    "batch",
     "stage",
     "alpha",
     "clips_per_s",
@@ -70,11 +68,20 @@ def runs(root: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(young, key=lambda path: -young[path])] + found
 
 
+def known(root: Path, name: str) -> RunFolder | None:
+    """The run of that name under `root`."""
+    return next((folder for folder in runs(root) if folder.name == name), None)
+
+
+def in_training(root: Path) -> str | None:
+    """The name of a run under `root` that is being trained; None where there is none."""
+    return next((folder.name for folder in runs(root) if state_of(folder)[0] in ACTIVE), None)
+
+
 def find(root: Path, run: str) -> RunFolder:
     """The run of that name under `root`. Raises HTTPException, 404."""
-    for folder in runs(root):
-        if folder.path.name == run:
-            return folder
+    if folder := known(root, run):
+        return folder
     raise HTTPException(404, f"There is no run {run!r} any more. Choose another in the list.")
 
 

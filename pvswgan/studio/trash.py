@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
@@ -61,11 +61,23 @@ class Trash:
         os.rename(item, place)
         item.parent.rmdir()
 
-    def empty(self, ids: Collection[str], held: Callable[[Path], int]) -> int:
-        """Delete these for good, as far as they are there; returns the bytes that they `held`. Raises OSError."""
+    def empty(self, ids: Collection[str]) -> int:
+        """Delete these for good, as far as they are there; returns the bytes that they held. Raises OSError."""
         freed = 0
         for item in [item for item in self.items() if item.parent.name in ids]:
-            bytes_held = held(item)
+            held = bytes_held(item)
             shutil.rmtree(item.parent)
-            freed += bytes_held
+            freed += held
         return freed
+
+
+def bytes_held(folder: Path) -> int:
+    """Bytes of all files below a folder; of a link to one none, as they lie elsewhere."""
+    total = 0
+    for where, _, files in os.walk(folder) if not folder.is_symlink() else ():
+        for file in files:
+            try:
+                total += os.lstat(os.path.join(where, file)).st_size
+            except OSError:
+                continue  # it goes just now
+    return total

@@ -136,6 +136,8 @@ def test_the_same_latents_in_step_wiped_and_as_a_difference(page: Any, url: str,
 def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tmp_path: Path) -> None:
     enter(page, url, "0,1,1,side,0,1,1,steps", (*IDS, "run:young"))
     page.wait_for_selector('#pvs-compare [data-panel="swd"] .plot-container')
+    # Each run brings its own when it is read.
+    page.wait_for_function("document.querySelectorAll('#pvs-compare .pc-curve').length === 6")
     titles = page.locator("#pvs-compare .pc-curve h4").all_inner_texts()
     assert [title.split(" (")[0] for title in titles] == [
         "Losses of swgan", "Losses of wgan-gp", "SWD to the real clips", "Diversity", "Motion", "Clips a second"]

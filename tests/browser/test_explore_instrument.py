@@ -50,6 +50,7 @@ def test_directions_say_what_they_do_and_can_be_named_kept_and_filtered(page: An
     page.keyboard.type("wind")
     page.keyboard.press("Enter")
     slider(page, "wind").wait_for()
+    assert row.get_by_role("button", name="Rename wind").is_visible() and row.locator(".pe-rename").count() == 0
     row.get_by_role("button", name="Keep wind").click()
     page.wait_for_selector('[data-id="pca:5"] .pe-star[aria-pressed="true"]')
     page.get_by_label("Which directions").select_option("kept")

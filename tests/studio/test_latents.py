@@ -15,11 +15,12 @@ from fastapi.testclient import TestClient
 from pvswgan import factor_reader
 from pvswgan.checkpoint import build_generator, plan_of, save_network, save_tensors
 from pvswgan.data import toyfaces
+from pvswgan.directions import between
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.networks import Discriminator, blend_real
 from pvswgan.studio import Settings, critic, latents_jobs
 from pvswgan.studio.latents_jobs import Jobs
-from pvswgan.studio.latents_tables import Tables, coordinate, group_direction, principal
+from pvswgan.studio.latents_tables import Tables, coordinate, principal
 from pvswgan.studio.models import Models
 from pvswgan.studio.server import create_app
 
@@ -115,14 +116,14 @@ def test_a_direction_leads_from_mean_to_mean_in_standard_deviations() -> None:
     z = sample_latents(400, 16, seed=5)
     axis = z[:, 3] + 0.1 * z[:, 7]
     order = axis.argsort().tolist()
-    vector, gap = group_direction(z, order[:100], order[-100:])
+    vector, gap = between(z[order[:100]], z[order[-100:]])
     seen = on_sphere(z)
     difference = seen[order[-100:]].mean(0) - seen[order[:100]].mean(0)
     assert torch.allclose(vector * gap, difference, atol=1e-5) and gap > 1.5
     assert float(vector.norm()) == pytest.approx(1, abs=1e-5) and int(vector.abs().argmax()) == 3
     assert coordinate(z, vector).std() == pytest.approx(1, abs=0.1)
     with pytest.raises(ValueError, match="same place"):
-        group_direction(z, [1, 2], [1, 2])
+        between(z[[1, 2]], z[[1, 2]])
 
 
 # ---- the critic -------------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def test_table_means_and_a_direction(client: TestClient, place: tuple[Path, Disc
     models = Models(place[0], place[0] / "none")
     vector = models.direction(models.open("run:faces"), made["id"])
     z = torch.cat([sample_latents(1, 16, i) for i in range(6)])
-    assert torch.allclose(vector, group_direction(z, [0, 1, 2], [3, 4, 5])[0], atol=1e-5) and made["gap"] > 0
+    assert torch.allclose(vector, between(z[:3], z[3:])[0], atol=1e-5) and made["gap"] > 0
     with TestClient(create_app(Settings(runs=place[0], read_only=True)), base_url="http://127.0.0.1") as reader:
         assert reader.post("/api/latents/direction", json=body).status_code == 403
 

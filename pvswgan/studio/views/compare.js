@@ -8,21 +8,8 @@
   const EVERY_MS = 5000;
 
   pvs.view("compare", ({ element }) => {
-    const ref = {};
-    for (const node of element.querySelectorAll("[data-ref]")) ref[node.dataset.ref] = node;
-    const fail = (error) => {
-      ref.error.textContent = error.message;
-      ref.error.hidden = false;
-    };
-    const fine = () => (ref.error.hidden = true);
-    const attempt = (work) => async (...given) => {
-      try {
-        await work(...given);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const view = { element, ref, fail, fine, attempt, shown: false, options: null };
+    const view = { ...pvs.page(element), shown: false, options: null };
+    const { ref, fail, fine, attempt } = view;
     const timeline = (view.timeline = new pvs.Timeline({ fps: 16 }));
     pvs.compareView = view;
     pvs.compare.state(view);

@@ -12,11 +12,8 @@
   const FINE = 256; // pixels
 
   // A sheet of these seeds: {blob, rows, frames, resolution}.
-  pvs.compare.rows = async (model, seeds, truncation) => {
-    const response = await pvs.request("api/rows", { model, points: seeds.map((seed) => ({ seed, truncation })) });
-    const number = (name) => Number(response.headers.get(name));
-    return { blob: await response.blob(), rows: number("X-Rows"), frames: number("X-Frames"), resolution: number("X-Resolution") };
-  };
+  pvs.compare.rows = async (model, seeds, truncation) =>
+    pvs.sheetOf(await pvs.request("api/rows", { model, points: seeds.map((seed) => ({ seed, truncation })) }));
 
   pvs.compare.Clips = class Clips {
     #sides = [];
@@ -38,7 +35,7 @@
         const known = before.get(key) || this.#make(key);
         before.delete(key);
         known.figure.style.setProperty("--pc-colour", side.colour);
-        known.caption.textContent = side.name;
+        known.caption.textContent = side.clips ? `${side.name}, ${pvs.kimg(side.clips)}` : side.name; // two may be of one run
         known.note.textContent = side.note || "";
         known.note.hidden = !side.note;
         known.player.canvas.hidden = side.id === null;

@@ -83,11 +83,11 @@
     });
 
     function layout(id) {
-      const style = getComputedStyle(ref.curves), faint = pvs.compare.isDark() ? "rgba(255,255,255,.10)" : "rgba(0,0,0,.08)";
+      const style = getComputedStyle(ref.curves), faint = pvs.isDark() ? "rgba(255,255,255,.10)" : "rgba(0,0,0,.08)";
       const axis = { gridcolor: faint, zerolinecolor: faint };
       return { uirevision: `${id} ${state.along}`, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
         font: { family: style.fontFamily, size: 11, color: style.color }, margin: { l: 46, r: 8, t: 6, b: 34 }, height: 230,
-        hovermode: "x unified", hoverlabel: { bgcolor: pvs.compare.isDark() ? "#1d2430" : "#ffffff" },
+        hovermode: "x unified", hoverlabel: { bgcolor: pvs.isDark() ? "#1d2430" : "#ffffff" },
         xaxis: { ...axis, title: { text: ALONG[state.along][0], standoff: 4 }, rangemode: "tozero" }, yaxis: { ...axis, nticks: 6 } };
     }
 

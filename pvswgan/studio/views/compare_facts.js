@@ -47,7 +47,7 @@
     const ask = pvs.latest(async (ids) => {
       try {
         const answer = await pvs.json("api/compare/facts", { ids }), { sides, differences, of } = answer;
-        const now = JSON.stringify([answer, pvs.compare.isDark()]);
+        const now = JSON.stringify([answer, pvs.isDark()]);
         if (ids.join() !== state.ids.join() || now === known) return; // text that is selected stays so
         known = now;
         const shown = view.sides(), told = of.map((id) => shown[ids.indexOf(id)]);
@@ -76,10 +76,7 @@
         if (!ids.length) throw new Error("Choose something to report on first.");
         const response = await pvs.request("api/compare/report", { ids, seeds: pvs.compare.seeds(state),
           truncation: state.truncation, fps: view.timeline.fps, axis: state.along });
-        const link = Object.assign(document.createElement("a"), { download: "comparison.html" });
-        link.href = URL.createObjectURL(await response.blob());
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+        await pvs.saveFile(response, "comparison.html");
       } finally {
         ref.report.disabled = false;
         ref.report.textContent = "Save report";

@@ -7,9 +7,7 @@
   "use strict";
   const pvs = window.pvs;
   pvs.compare = pvs.compare || {};
-  const KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
-  const option = (value, text) => new Option(text, value); // Option sets text, never HTML
-  const kimg = (clips) => `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
+  const { KINDS, kimg, option } = pvs;
   const groupOf = (id) => id.split("@")[0];
 
   pvs.compare.sides = (view) => {
@@ -20,7 +18,7 @@
     // Oldest first, as the slider has them.
     const checkpoints = (choice) => [...(choice?.checkpoints || [])].reverse();
     const find = (id) => choices?.find(({ group }) => group === groupOf(id));
-    const colour = (place) => pvs.compare.COLOURS[pvs.compare.isDark() ? "dark" : "light"][place];
+    const colour = (place) => pvs.compare.COLOURS[pvs.isDark() ? "dark" : "light"][place];
     view.colour = colour;
 
     view.sides = () => state.ids.map((id, place) => {

@@ -14,7 +14,6 @@
   const LAST_SEED = 2 ** 31 - 1;
   pvs.compare.MOST = 4;
   pvs.compare.COLOURS = { light: ["#0072b2", "#c04f00", "#007a58", "#a8447c"], dark: ["#6cc4ff", "#ff9a4d", "#4fd1a5", "#f0a0cf"] };
-  pvs.compare.isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
 
   const encode = (s) => [s.seed, s.rows, s.truncation, s.mode, s.left, s.right, s.gain, s.along, s.quiz].join(",");
   const pick = (list, value, otherwise) => (list.includes(value) ? value : otherwise);

@@ -63,7 +63,6 @@
     }
   }
 
-  const isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
 
   class TrainCurves {
     constructor(element, choices) {
@@ -193,7 +192,7 @@
     }
 
     _traces() {
-      const x = this.rows.map((row) => row.clips / 1000), palette = COLOURS[isDark() ? "dark" : "light"];
+      const x = this.rows.map((row) => row.clips / 1000), palette = COLOURS[pvs.isDark() ? "dark" : "light"];
       const traces = [], mode = this.rows.length < 3 ? "lines+markers" : "lines";
       this.panels.forEach((panel) => panel.lines.forEach(([key, name, colour, kind]) => {
         const values = this.rows.map((row) => (typeof row[key] === "number" ? row[key] : null));
@@ -217,14 +216,14 @@
 
     _layout() {
       const style = getComputedStyle(this.element), text = style.color;
-      const faint = isDark() ? "rgba(255,255,255,.10)" : "rgba(0,0,0,.08)";
+      const faint = pvs.isDark() ? "rgba(255,255,255,.10)" : "rgba(0,0,0,.08)";
       const columns = Math.min(this.columns, this.panels.length || 1), count = Math.max(1, Math.ceil(this.panels.length / columns));
       const margin = { l: 46, r: 8, t: this.columns > 1 ? 26 : 42, b: 34 };
       const gap = this.columns > 1 ? 44 : 58, plot = count * HIGH + (count - 1) * gap - (this.columns > 1 ? 26 : 42);
       const layout = { uirevision: this.id, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: style.fontFamily, size: 11, color: text }, margin,
         width: this.width, height: plot + margin.t + margin.b, hovermode: "x unified",
-        hoverlabel: { bgcolor: isDark() ? "#1d2430" : "#ffffff", font: { color: text } },
+        hoverlabel: { bgcolor: pvs.isDark() ? "#1d2430" : "#ffffff", font: { color: text } },
         dragmode: "zoom", shapes: [], annotations: [] };
       const gapX = columns > 1 ? 0.07 : 0, gapY = gap / plot;
       const wide = (1 - gapX * (columns - 1)) / columns, high = (1 - gapY * (count - 1)) / count;
@@ -255,7 +254,7 @@
 
     _placeShapes() {
       if (typeof this.place !== "number") return [];
-      const x = this.place / 1000, color = isDark() ? "#fb923c" : "#c2410c";
+      const x = this.place / 1000, color = pvs.isDark() ? "#fb923c" : "#c2410c";
       return this.panels.map((panel) => ({ name: "viewed", type: "line", xref: `x${axisOf(panel)}`, x0: x, x1: x,
         yref: `y${axisOf(panel)} domain`, y0: 0, y1: 1, line: { color, width: 1.5 } }));
     }
@@ -263,8 +262,8 @@
     // A line where each stage begins, a shade over its fade. Only as far as the run has come: the axis fits the data.
     _stageMarks(layout, axis) {
       const reached = this.rows.length ? this.rows[this.rows.length - 1].clips : 0;
-      const line = isDark() ? "rgba(255,255,255,.35)" : "rgba(0,0,0,.3)";
-      const shade = isDark() ? "rgba(255,255,255,.06)" : "rgba(0,0,0,.045)";
+      const line = pvs.isDark() ? "rgba(255,255,255,.35)" : "rgba(0,0,0,.3)";
+      const shade = pvs.isDark() ? "rgba(255,255,255,.06)" : "rgba(0,0,0,.045)";
       for (const stage of this.stages.slice(1)) {
         if (stage.start > reached) continue;
         const place = { xref: `x${axis}`, yref: `y${axis} domain`, y0: 0, y1: 1, layer: "below" };

@@ -11,7 +11,6 @@
   const ROWS = 240, ROW = 20, WIDEST_ROW = 34; // pixels: few classes have room, many are scrolled
   const SETTINGS = { displayModeBar: false, responsive: false };
 
-  const isDark = () => document.body.classList.contains("dark");
   // Plotly reads its texts as a kind of HTML; the names of classes are people's words.
   const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const short = (text) => (text.length > 26 ? `${text.slice(0, 25)}…` : text);
@@ -76,7 +75,7 @@
     }
 
     #colours() {
-      return isDark() ? { bar: "#4fd1a5", faded: "#3a5a63", grid: "rgba(255,255,255,.10)", box: "#1d2430" }
+      return pvs.isDark() ? { bar: "#4fd1a5", faded: "#3a5a63", grid: "rgba(255,255,255,.10)", box: "#1d2430" }
         : { bar: "#0f9d8f", faded: "#b6d8d4", grid: "rgba(0,0,0,.08)", box: "#ffffff" };
     }
 

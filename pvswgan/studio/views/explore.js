@@ -15,24 +15,7 @@
   const family = (id) => id.split("@")[0]; // the run or asset of a checkpoint
 
   pvs.view("explore", ({ element }) => {
-    const ref = {};
-    for (const node of element.querySelectorAll("[data-ref]")) ref[node.dataset.ref] = node;
-
-    // ---- errors: a sentence, on the page, until the next thing goes well -----------------------------------
-    const fail = (error) => {
-      if (error.name === "AbortError") return;
-      ref.error.textContent = error.message;
-      ref.error.hidden = false;
-    };
-    const fine = () => (ref.error.hidden = true);
-    const attempt = (work) => async (...given) => {
-      try {
-        await work(...given);
-      } catch (error) {
-        fail(error);
-      }
-    };
-
+    const { ref, fail, fine, attempt } = pvs.page(element);
     const store = pvs.explorer.store(element, fail);
     const { state } = store;
     const timeline = new pvs.Timeline({ fps: 16 });
@@ -47,15 +30,13 @@
       const began = performance.now();
       try {
         const response = await pvs.request("api/render", request);
-        const blob = await response.blob();
+        const { blob, frames, resolution: size } = await pvs.sheetOf(response);
         if (family(request.model) !== family(state.model)) return; // of a model that was left meanwhile
-        const frames = Number(response.headers.get("X-Frames"));
         if (!(await player.show(blob, { frames, seq: request.seq }))) return;
         view.hide();
         if (timeline.frames !== frames) newLength(frames);
         drawStrip(player.sheet.image);
         fine();
-        const size = response.headers.get("X-Resolution");
         ref.status.textContent = `${frames} × ${size} × ${size} · ${Math.round(performance.now() - began)} ms`;
       } catch (error) {
         view.hide();

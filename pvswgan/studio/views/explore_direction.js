@@ -141,8 +141,9 @@
       };
       field.addEventListener("keydown", (event) => {
         event.stopPropagation(); // letters are letters here
-        if (event.key === "Enter") done(true, true);
-        if (event.key === "Escape") done(false, true);
+        if (event.key !== "Enter" && event.key !== "Escape") return;
+        event.preventDefault(); // else Enter goes on to the button that gets the focus, and opens the field again
+        done(event.key === "Enter", true);
       });
       field.addEventListener("blur", () => done(true, false));
       this.name.replaceWith(field);

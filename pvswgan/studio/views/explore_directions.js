@@ -29,8 +29,6 @@
     view.directions = () => list;
     view.lastMoved = null;
 
-    let changes = 0; // of names: a list that was asked for before one is out of date
-
     const act = {
       onMove: (id, value) => {
         view.lastMoved = id;
@@ -39,7 +37,6 @@
       onName: attempt(async (id, change) => {
         const { direction } = rows.get(id);
         const named = { name: direction.name || "", kept: direction.kept, ...change };
-        changes += 1;
         await pvs.json("api/directions/name", { model: loadedFor, direction: id, ...named });
         Object.assign(direction, { ...named, name: named.name || null });
         rows.get(id).describe(direction);
@@ -81,7 +78,7 @@
 
     // ---- the list -------------------------------------------------------------------------------------------
     async function load() {
-      const model = wanted(), before = changes;
+      const model = wanted();
       ref.directions.setAttribute("aria-busy", "true");
       let answer;
       try {
@@ -90,7 +87,6 @@
         if (wanted() === model) ref.directions.removeAttribute("aria-busy");
       }
       if (wanted() !== model) return;
-      if (changes !== before) return load();
       if (answer.problem) view.fail(new Error(answer.problem));
       list = answer.directions;
       loadedFor = model;

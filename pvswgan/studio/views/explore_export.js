@@ -26,13 +26,7 @@
     };
 
     async function save(format) {
-      const response = await ask(format);
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(await response.blob());
-      link.download = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] || `clip.${format}`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-      return `${link.download} is saved.`;
+      return `${await pvs.saveFile(await ask(format), `clip.${format}`)} is saved.`;
     }
 
     async function copy() {

@@ -4,10 +4,8 @@
   const pvs = window.pvs;
   pvs.explorer = pvs.explorer || {};
 
-  const KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
-  const kimg = (clips) =>
-    clips === null ? "newest" : `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
-  const option = (value, text) => new Option(text, value); // Option sets text, never HTML
+  const { KINDS, option } = pvs;
+  const kimg = (clips) => (clips === null ? "newest" : pvs.kimg(clips));
 
   pvs.explorer.models = (view) => {
     const { ref, store, state, attempt } = view;

@@ -52,7 +52,7 @@
 
     async function showTarget(job) {
       const response = await pvs.request(`api/project/${encodeURIComponent(job.id)}/target`);
-      const { blob, frames } = await pvs.explorer.sheetOf(response);
+      const { blob, frames } = await pvs.sheetOf(response);
       ref.pair.hidden = false;
       ref.pairGo.disabled = true;
       ref.fitted.parentElement.style.visibility = "hidden"; // the last clip's
@@ -70,7 +70,7 @@
       ref.pairGo.onclick = go;
       ref.pairGo.disabled = false;
       const response = await pvs.request("api/render", { model: job.model, ...point });
-      const { blob, frames } = await pvs.explorer.sheetOf(response);
+      const { blob, frames } = await pvs.sheetOf(response);
       await fitted.show(blob, { frames });
       ref.fitted.parentElement.style.visibility = "visible";
       ref.pair.dataset.latent = latent;

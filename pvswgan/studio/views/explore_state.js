@@ -28,13 +28,7 @@
   pvs.explorer.portable = ({ seed, truncation }) => ({ seed, latent: null, truncation, moves: {}, of: null });
 
   // Clips of several points in one picture: {blob, rows, frames}.
-  pvs.explorer.rows = async (model, points, signal) => sheetOf(await pvs.request("api/rows", { model, points }, { signal }));
-  const sheetOf = async (response) => ({
-    blob: await response.blob(),
-    rows: Number(response.headers.get("X-Rows") || 1),
-    frames: Number(response.headers.get("X-Frames")),
-  });
-  pvs.explorer.sheetOf = sheetOf;
+  pvs.explorer.rows = async (model, points, signal) => pvs.sheetOf(await pvs.request("api/rows", { model, points }, { signal }));
 
   pvs.explorer.store = (element, fail) => {
     const state = { model: null, seed: 0, latent: null, truncation: 1, moves: {}, of: null, keyframes: [] };

@@ -27,7 +27,7 @@
         const at = Array.from({ length: STEPS }, (_, step) => i + step / STEPS);
         const keyframes = state.keyframes.map(pvs.explorer.copyPoint);
         const mine = legs;
-        const sheet = pvs.request("api/walk", { model: state.model, keyframes, at }).then(pvs.explorer.sheetOf);
+        const sheet = pvs.request("api/walk", { model: state.model, keyframes, at }).then(pvs.sheetOf);
         legs.set(i, sheet);
         sheet.catch(() => mine.delete(i)); // a later try asks again
       }

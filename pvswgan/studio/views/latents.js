@@ -5,7 +5,7 @@
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const option = (value, text) => new Option(text, value); // Option sets text, never HTML
+  const { option } = pvs;
   const group = (label, ...options) => {
     const node = Object.assign(document.createElement("optgroup"), { label });
     node.append(...options);
@@ -23,22 +23,8 @@
   };
 
   pvs.view("latents", ({ element }) => {
-    const ref = {};
-    for (const node of element.querySelectorAll("[data-ref]")) ref[node.dataset.ref] = node;
-    const fail = (error) => {
-      if (error.name === "AbortError") return;
-      ref.error.textContent = error.message;
-      ref.error.hidden = false;
-    };
-    const fine = () => (ref.error.hidden = true);
-    const attempt = (work) => async (...given) => {
-      try {
-        await work(...given);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const view = { element, ref, fail, fine, attempt, data: null, point: null, directions: [], shown: false };
+    const view = { ...pvs.page(element), data: null, point: null, directions: [], shown: false };
+    const { ref, fail, fine, attempt } = view;
     view.timeline = new pvs.Timeline({ fps: 16 });
     view.generated = () => view.data?.generated ?? 0;
     pvs.latentsView = view;
@@ -209,7 +195,7 @@
       if (!models.length) return;
       const ids = models.flatMap(({ checkpoints }) => checkpoints.map(({ id }) => id));
       ref.model.replaceChildren(...models.map(({ name, checkpoints }) => group(name, ...checkpoints.map(({ id, clips }, i) =>
-        option(id, `${name}${clips === null ? "" : ` · ${clips / 1000} kimg`}${i === 0 && clips !== null ? " (newest)" : ""}`)))));
+        option(id, `${name}${clips === null ? "" : ` · ${pvs.kimg(clips)}`}${i === 0 && clips !== null ? " (newest)" : ""}`)))));
       const asked = view.wanted;
       view.wanted = null;
       const found = ids.includes(asked) ? asked : models.find((model) => model.group === asked?.split("@")[0])?.checkpoints[0].id;

@@ -20,9 +20,7 @@
 
     const ask = pvs.latest(async ({ i, model }) => {
       try {
-        const response = await view.sheetOf(i);
-        const frames = Number(response.headers.get("X-Frames"));
-        const blob = await response.blob();
+        const { blob, frames } = await pvs.sheetOf(await view.sheetOf(i));
         if (model !== state.model || i !== view.point) return;
         timeline.frames = frames;
         await player.show(blob, { frames, seq: i });

@@ -28,8 +28,7 @@
           return;
         }
         const response = await pvs.request("api/latents/mean", { model, generated, real });
-        const frames = Number(response.headers.get("X-Frames"));
-        const blob = await response.blob();
+        const { blob, frames } = await pvs.sheetOf(response);
         if (model !== state.model) return;
         timeline.frames = frames;
         await players[name].show(blob, { frames, seq: generated.length + real.length });

@@ -20,7 +20,6 @@
   const RINGS_DARK = { a: "#ff9a4d", b: "#6cc4ff" };
   const MANY = 1000; // points from which on WebGL draws them, where there is WebGL
 
-  const isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
 
   let webgl = null;
   pvs.latents.webgl = () => {
@@ -41,11 +40,11 @@
     if (colour.scale === "cyclic") return { colorscale: CYCLIC, cmin: 0, cmax: 1, ticks: {} };
     if (colour.scale === "diverging") {
       const reach = Math.max(-at(0.01), at(0.99), 1e-6);
-      return { colorscale: isDark() ? DIVERGING_DARK : DIVERGING, cmin: -reach, cmax: reach, ticks: {} };
+      return { colorscale: pvs.isDark() ? DIVERGING_DARK : DIVERGING, cmin: -reach, cmax: reach, ticks: {} };
     }
     // A few outliers must not take the colours of all others.
     const [low, high] = [at(0.01), at(0.99)];
-    return { colorscale: isDark() ? SEQUENTIAL_DARK : SEQUENTIAL, cmin: low, cmax: high > low ? high : low + 1, ticks: {} };
+    return { colorscale: pvs.isDark() ? SEQUENTIAL_DARK : SEQUENTIAL, cmin: low, cmax: high > low ? high : low + 1, ticks: {} };
   }
 
   pvs.latents.Plot = class {
@@ -163,11 +162,11 @@
         const known = values.some((value) => value !== null);
         traces.push({ ...place(rows), name, customdata: rows, text: rows.map((i) => this.on.label(i)),
           hovertemplate: "%{text}<extra></extra>", selectedpoints: null,
-          marker: { symbol, size, opacity: 0.9, line: { width: 0.5, color: isDark() ? "rgba(255,255,255,.35)" : "rgba(0,0,0,.35)" },
+          marker: { symbol, size, opacity: 0.9, line: { width: 0.5, color: pvs.isDark() ? "rgba(255,255,255,.35)" : "rgba(0,0,0,.35)" },
             ...(known ? { color: values, colorscale: scale.colorscale, cmin: scale.cmin, cmax: scale.cmax,
               showscale: !traces.some((trace) => trace.marker.showscale), colorbar: this.#bar(colour, scale) } : { color: "#8c8c8c" }) } });
       }
-      const rings = isDark() ? RINGS_DARK : RINGS;
+      const rings = pvs.isDark() ? RINGS_DARK : RINGS;
       for (const group of ["a", "b"]) {
         const rows = [...this.sets[group]].filter((i) => i < points.length);
         traces.push({ ...place(rows), name: group.toUpperCase(), hoverinfo: "skip", showlegend: rows.length > 0,
@@ -193,7 +192,7 @@
 
     #layout() {
       const { dims, axes, explained, key, generated, points } = this.shown;
-      const grid = isDark() ? "rgba(255,255,255,.12)" : "rgba(0,0,0,.09)";
+      const grid = pvs.isDark() ? "rgba(255,255,255,.12)" : "rgba(0,0,0,.09)";
       const axis = (i) => ({ title: { text: `PC${axes[i] + 1} · ${(100 * explained[axes[i]]).toFixed(1)} %` }, gridcolor: grid,
         zerolinecolor: grid, ...(dims === 3 ? { showspikes: false, backgroundcolor: "rgba(0,0,0,0)" } : {}) });
       const narrow = this.width < 560;

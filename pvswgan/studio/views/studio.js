@@ -5,6 +5,11 @@
 //   pvs.request(url, body?)    the same, but gives the Response
 //   pvs.latest(send)           "latest wins": see below
 //   pvs.plotly()               loads plotly.js on first use; a promise of window.Plotly
+//   pvs.page(element)          {element, ref, fail, fine, attempt} of a page: its [data-ref] nodes and its line for errors
+//   pvs.sheetOf(response)      a sprite sheet: {blob, rows, frames, resolution}
+//   pvs.saveFile(response, name)  an answer as a file, under the name that the server gave or else this one; the name
+//   pvs.isDark()               whether the page is dark now
+//   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text)   for lists of models
 //   pvs.copyText(text)         onto the clipboard; throws a sentence where the browser refuses
 //   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
 //   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
@@ -103,6 +108,47 @@
         document.head.append(script);
       });
     return plotly;
+  };
+
+  pvs.isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
+  pvs.KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
+  pvs.kimg = (clips) => `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
+  pvs.option = (value, text) => new Option(text, value); // Option sets text, never HTML
+
+  // An error is a sentence on the page until the next thing goes well: fine().
+  pvs.page = (element) => {
+    const ref = {};
+    for (const node of element.querySelectorAll("[data-ref]")) ref[node.dataset.ref] = node;
+    const fail = (error) => {
+      if (error.name === "AbortError") return;
+      ref.error.textContent = error.message;
+      ref.error.hidden = false;
+    };
+    const fine = () => (ref.error.hidden = true);
+    const attempt = (work) => async (...given) => {
+      try {
+        await work(...given);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    return { element, ref, fail, fine, attempt };
+  };
+
+  pvs.sheetOf = async (response) => ({
+    blob: await response.blob(),
+    rows: Number(response.headers.get("X-Rows") || 1),
+    frames: Number(response.headers.get("X-Frames")),
+    resolution: Number(response.headers.get("X-Resolution")),
+  });
+
+  pvs.saveFile = async (response, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] || name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    return link.download;
   };
 
   // Browsers give the clipboard to pages on this machine or over https only; the older way works elsewhere too.
