@@ -1,4 +1,4 @@
-"""python -m pvswgan {sample,interpolate,info,data}: use a trained model, and bring clips in, from the command line."""
+"""python -m pvswgan {sample,interpolate,info,evaluate,data}: use a trained model, measure it, and bring clips in."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import typer
 
 from pvswgan import checkpoint, latents, video
 from pvswgan.data import commands
+from pvswgan.metrics.command import evaluate
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
                   help="Use a trained model: a run folder, a .safetensors file, or a name from assets/.")
 app.add_typer(commands.app, name="data")
+app.command()(evaluate)
 ModelName = Annotated[str, typer.Argument(help="run folder, .safetensors file, or a name from assets/")]
 Out = Annotated[Path, typer.Option(help="file to write: .mp4, .gif, .webp, or .png (a strip of frames)")]
 Seed = Annotated[int, typer.Option(min=0)]

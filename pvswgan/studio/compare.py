@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
 from pvswgan.checkpoint import CheckpointError
@@ -65,8 +65,11 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
                 "differences": rows, "of": [side["id"] for side in known]}
 
     @app.get("/api/compare/curves", dependencies=guarded)
-    def curves(run: str) -> dict[str, Any]:
-        return compare_facts.curves(train_watch.find(root, run))
+    def curves(id: str) -> dict[str, Any]:
+        run = compare_facts.run_of(studio, id)
+        if run is None:
+            raise HTTPException(404, f"There is no run {id!r} any more. Choose another in the list.")
+        return compare_facts.curves(run)
 
     @app.post("/api/compare/pair", dependencies=[Depends(studio.guard_write)])
     def pair(wish: compare_pair.Pair) -> list[dict[str, str]]:

@@ -38,8 +38,8 @@ def describe(studio: Studio, id: str) -> dict[str, Any]:
     {id, name, kind, loss, config, costs, clips, frames, resolution}; the last three are None where there is no
     checkpoint. Raises UnknownModelError, CheckpointError.
     """
-    kind, _, rest = id.partition(":")
-    run = train_watch.known(studio.settings.runs, rest.partition("@")[0]) if kind == "run" else None
+    kind = id.partition(":")[0]
+    run = run_of(studio, id)
     try:
         opened = studio.models.open(id)
     except (UnknownModelError, CheckpointError):  # of a run the rest is known all the same
@@ -50,6 +50,15 @@ def describe(studio: Studio, id: str) -> dict[str, Any]:
     config = (run and run.config()) or model.config
     return _described(opened.entry.id, opened.entry.name, kind, config, run) | {
         "clips": model.clips, "frames": model.frames, "resolution": model.resolution}  # fmt: skip
+
+
+def run_of(studio: Studio, id: str) -> RunFolder | None:
+    """The training that a model comes from, where its statistics are at hand: of a run, and of what assets/ ships."""
+    kind, _, rest = id.partition(":")
+    name = rest.partition("@")[0]
+    if kind == "run":
+        return train_watch.known(studio.settings.runs, name)
+    return train_watch.known(studio.settings.assets, name) if kind == "asset" else None
 
 
 def _described(id: str, name: str, kind: str, config: Mapping[str, Any], run: RunFolder | None) -> dict[str, Any]:

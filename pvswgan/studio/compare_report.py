@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pvswgan import video
-from pvswgan.studio import compare_facts, train_watch
+from pvswgan.studio import compare_facts
 from pvswgan.studio.compare_charts import Line, chart
 from pvswgan.studio.models import UnknownModelError, check_size
 from pvswgan.studio.points import Point
@@ -160,10 +160,9 @@ def _dot(colour: str) -> str:
 
 
 def _curves(studio: Studio, sides: Sequence[dict[str, Any]], colours: Sequence[str], axis: Axis) -> str:
-    folders = {run.name: run for run in train_watch.runs(studio.settings.runs)}
     known = []
     for side, colour in zip(sides, colours, strict=True):
-        run = folders.get(side["name"]) if side["kind"] == "run" else None
+        run = compare_facts.run_of(studio, side["id"])
         if run is not None:
             known.append((side, colour, compare_facts.curves(run, seconds=20)))
     across, per = ACROSS[axis]

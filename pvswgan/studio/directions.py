@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,7 @@ def listing(models: Models, effects: Effects, opened: Opened) -> dict[str, Any]:
     id, problem = opened.entry.id, None
     try:
         names, owns = models.kept.names(id), models.kept.own(id)
+        names = shipped_names(models, opened) | names
     except KeptError as error:
         names, owns, problem = {}, {}, str(error)  # the model's own directions are there all the same
     found: list[tuple[str, Named, float | None]] = []
@@ -83,6 +85,17 @@ def listing(models: Models, effects: Effects, opened: Opened) -> dict[str, Any]:
     rows = [{"id": id, "kind": id.partition(":")[0], "name": named.name or None, "kept": named.kept,
              "explained": share, "measured": effects.known(opened, id)} for id, named, share in found]
     return {"directions": rows, "problem": problem}
+
+
+def shipped_names(models: Models, opened: Opened) -> dict[str, Named]:
+    """Names that a model of assets/ comes with (python -m train.assets); none where there are none, or they are bad."""
+    if opened.entry.kind != "asset":
+        return {}
+    try:
+        found = json.loads((models.assets / opened.entry.name / "directions.json").read_text(encoding="utf-8"))
+        return {id: Named(name=row["name"]) for id, row in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def strip(models: Models, wish: StripRequest) -> Sheet:

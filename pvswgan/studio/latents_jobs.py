@@ -20,7 +20,8 @@ class Abandoned(Exception):
 
 
 class _Job:
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
         self.told: dict[str, Any] = {"state": "running", "sentence": "Waiting for its turn", "done": 0, "of": 0}
         self.result: dict[str, Any] | None = None
         self.error: Exception | None = None
@@ -28,7 +29,7 @@ class _Job:
         self.asked = time.monotonic()
 
     def progress(self, sentence: str, done: int, of: int) -> None:
-        if time.monotonic() - self.asked > PATIENCE_S:
+        if time.monotonic() - self.asked > self.patience:
             raise Abandoned
         self.told = {"state": "running", "sentence": sentence, "done": done, "of": of}
 
@@ -44,10 +45,12 @@ class _Job:
 class Jobs:
     """ask(key, work) again and again until the answer's state is "done": the page's side of it is a loop.
 
-    One thread: two at once would only take each other's cores, and the slider's on the Explore page.
+    One thread: two at once would only take each other's cores, and the slider's on the Explore page. patience: seconds
+    after which a job that nobody asks for is given up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE_S) -> None:
+        self._patience = patience
         self._pool = ThreadPoolExecutor(1, "latents")
         self._jobs: dict[Hashable, _Job] = {}
         self._wanted: dict[str, Hashable] = {}
@@ -65,7 +68,7 @@ class Jobs:
             if job is not None and isinstance(job.error, Abandoned):
                 job = None  # somebody came back
             if job is None:
-                job = _Job()
+                job = _Job(self._patience)
                 self._pool.submit(job.run, work)
             if job.error is not None:
                 raise job.error
@@ -75,6 +78,11 @@ class Jobs:
                 if self._jobs[old].over:
                     del self._jobs[old]
         return {"state": "done", **job.result} if job.result is not None else job.told
+
+    def give_up(self, who: str) -> None:
+        """What this page wanted is given up at once, unless others want it."""
+        with self._lock:
+            self._want(None, who)
 
     def _want(self, key: Hashable, who: str) -> None:
         before = self._wanted.pop(who, key)

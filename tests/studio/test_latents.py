@@ -220,9 +220,8 @@ def test_table_means_and_a_direction(client: TestClient, place: tuple[Path, Disc
         assert reader.post("/api/latents/direction", json=body).status_code == 403
 
 
-def test_a_job_that_nobody_asks_for_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latents_jobs, "PATIENCE_S", 0.1)
-    jobs, steps = Jobs(), list[int]()
+def test_a_job_that_nobody_asks_for_is_given_up() -> None:
+    jobs, steps = Jobs(0.1), list[int]()
 
     def work(tell: latents_jobs.Progress) -> dict[str, Any]:
         for step in range(100):

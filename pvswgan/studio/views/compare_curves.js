@@ -17,24 +17,26 @@
 
   pvs.compare.curves = (view) => {
     const { ref, state } = view;
-    const data = new Map(); // run's name -> {rows, measures, waiting}
+    const data = new Map(); // the run's group -> {rows, measures, waiting}
     const panels = new Map(); // id -> {node, plot, heading}
+    const without = new Set(); // assets that came as a file alone
     let weight = 0.9;
 
-    // Every run once, though two of its checkpoints may be compared.
+    // Every run once, though two of its checkpoints may be compared. Shipped models come with their training's numbers.
     const runs = () => view.sides().filter(({ kind, gone, group }, place, all) =>
-      kind === "run" && !gone && all.findIndex((side) => side.group === group) === place);
+      (kind === "run" || (kind === "asset" && !without.has(group))) && !gone && all.findIndex((side) => side.group === group) === place);
 
     const load = pvs.latest(async () => {
-      for (const { name } of runs()) {
+      for (const { group, kind } of runs()) {
         try {
-          data.set(name, await pvs.json(`api/compare/curves?run=${encodeURIComponent(name)}`));
+          data.set(group, await pvs.json(`api/compare/curves?id=${encodeURIComponent(group)}`));
         } catch (error) {
-          data.delete(name); // the sides say that it is gone
+          data.delete(group); // the sides say that it is gone
+          if (kind === "asset") without.add(group);
         }
         await view.drawCurves();
       }
-      if (runs().some(({ name }) => data.get(name)?.waiting) && view.shown) setTimeout(() => load(true), 100);
+      if (runs().some(({ group }) => data.get(group)?.waiting) && view.shown) setTimeout(() => load(true), 100);
     });
     view.loadCurves = () => load(true);
     setInterval(() => view.shown && !document.hidden && load(true), EVERY_MS);
@@ -54,10 +56,10 @@
 
     // What is to be drawn: [{id, title, about, lines: [{name, colour, x, y, raw, dash}]}].
     function wanted() {
-      const known = runs().filter(({ name }) => data.has(name));
+      const known = runs().filter(({ group }) => data.has(group));
       const [, per] = ALONG[state.along];
       const line = (side, from, key, more = {}) => {
-        const rows = data.get(side.name)[from].filter((row) => typeof row[key] === "number" && typeof row[state.along] === "number");
+        const rows = data.get(side.group)[from].filter((row) => typeof row[key] === "number" && typeof row[state.along] === "number");
         return { name: side.name, colour: side.colour, x: rows.map((row) => row[state.along] / per), y: rows.map((row) => row[key]), ...more };
       };
       const losses = [...new Set(known.map(({ group }) => view.losses.get(group)))].filter(Boolean);
@@ -93,7 +95,7 @@
 
     const draw = pvs.latest(async () => {
       const all = wanted();
-      const left = runs().reduce((sum, { name }) => sum + (data.get(name)?.waiting || 0), 0);
+      const left = runs().reduce((sum, { group }) => sum + (data.get(group)?.waiting || 0), 0);
       ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
         : !all.length ? "No numbers yet: they come a few seconds after a training has begun."
         : `${WHY} In colour: each run; dashed: the critic.${left ? ` Still to be measured: ${left} snapshots.` : ""}`;

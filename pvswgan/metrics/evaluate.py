@@ -1,0 +1,197 @@
+"""How good a model is, by a protocol that can be repeated.
+
+    result = evaluate(pvswgan.load("runs/NAME"), ClipStore.open("STORE"))
+    result.values["fid"]                # {"value": 12.3, "floor": 1.1, "ceiling": 900.0}
+    result.protocol                     # what it depends on; results are compared where `key` is the same
+
+Every measure is taken three times against the same real clips: of the model's samples, of other real clips (the floor:
+no model needs to be better), and of noise (the ceiling).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pvswgan.checkpoint import Model
+from pvswgan.data.format import DataError
+from pvswgan.data.store import ClipStore
+from pvswgan.metrics import features, memorisation, motion, swd
+from pvswgan.metrics.diversity import feature_distance
+from pvswgan.metrics.extractors import Extractor, file_hash, make
+from pvswgan.metrics.sets import Reals, Set, Tell, describe, kept, noise, samples
+
+VERSION = 1  # of the measures: raised when a number changes its meaning
+LEAST = 32  # clips, below which nothing is said
+
+# id: (name, which way is better); a level of the SWD is "swd TxHxW"
+MEASURES: dict[str, tuple[str, str]] = {
+    "fid": ("FID", "lower"), "kid": ("KID", "lower"), "is": ("Inception Score", "higher"),
+    "precision": ("precision", "higher"), "recall": ("recall", "higher"),
+    "swd": ("SWD, mean of the levels", "lower"),
+    "diversity": ("diversity: distance of two clips", "as the reals"),
+    "ms_ssim": ("MS-SSIM of two clips", "as the reals"),
+    "motion": ("motion: change of a step", "as the reals"), "motion_distance": ("distance of motion", "lower"),
+    "direction_distance": ("distance of directions", "lower"), "frozen": ("frozen steps", "as the reals"),
+    "flicker": ("flicker", "as the reals"),
+    "near_share": ("nearer to training clips than reals are", "as the reals"),
+    "near_ratio": ("distance to training clips, of the reals'", "as the reals"),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """protocol: what the numbers depend on; key: its hash. model: which one, how far trained. values: of each measure
+    value, floor and ceiling. about: the extractor's accuracy, seconds, date. nearest: for the first samples, the place
+    (in the order of the real clips) of the nearest one."""
+
+    protocol: dict[str, Any]
+    key: str
+    model: dict[str, Any]
+    values: dict[str, dict[str, float]]
+    about: dict[str, Any]
+    nearest: list[int]
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """Raises ValueError where it is none, or its protocol is not that of its key."""
+        try:
+            result = cls(**json.loads(text))
+            sound = result.key == key_of(result.protocol)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"not a result of an evaluation: {error}") from error
+        if not sound:
+            raise ValueError(f"the result's protocol is not that of its key {result.key}")
+        return result
+
+
+def key_of(protocol: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits: the same for the same protocol, whatever order its keys have."""
+    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def store_hash(store: ClipStore) -> str:
+    """Of the contents of a store: its shards' checksums at its greatest resolution and where its clips lie in them."""
+    parts = [sorted((name, file["sha256"]) for name, file in shard["files"].items()) for shard in store.shards]
+    return hashlib.sha256(json.dumps([parts, store.lengths.tolist()]).encode()).hexdigest()[:16]
+
+
+def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Extractor | None = None, seed: int = 0,
+             split: str | None = None, tell: Tell = lambda what, done, total: None,
+             cache: Path | None = None) -> Result:
+    """Measure a model against the real clips of a store, `clips` of each kind (fewer where the store has not twice as
+    many). tell(what, done, total) hears of the progress; an error that it raises ends it. cache: see sets.kept.
+
+    Raises DataError where the store has too few clips, of another size, or too short ones.
+    """
+    begin = time.perf_counter()
+    reals = Reals.of(model, store, seed, split)
+    count = min(clips, len(reals) // 2)
+    if count < LEAST:
+        raise DataError(f"{store.folder} has {len(reals)} clips that fit; an evaluation of {clips} clips compares as "
+                        f"many real ones with as many others, {2 * LEAST} in all at least")
+    eyes = make("clipnet", device=model.device)
+    extractor = extractor or eyes
+    shape = (3, model.frames, model.resolution, model.resolution)
+    sources = {"real clips": reals.batches(0, count), "other real clips": reals.batches(count, count),
+               "samples": samples(model, count, seed), "noise": noise(shape, count, seed)}
+    protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split)
+    sets = {}
+    for step, (what, batches) in enumerate(sources.items()):
+        def heard(done: int, what: str = what, before: int = step * count) -> None:
+            tell(what, before + done, len(sources) * count)
+
+        measured = partial(describe, batches, count, extractor, eyes, heard)
+        sets[what] = measured() if what == "samples" else kept(
+            f"{key_of(protocol)}-{what.replace(' ', '-')}", measured, cache)
+    reals.sampler.close()
+    values, near = _compared(sets, seed)
+    about = extractor.about | {"seconds": round(time.perf_counter() - begin, 1), "date": datetime.now(UTC).isoformat(
+        timespec="seconds"), "torch": str(torch.__version__), "store": store.folder.name}
+    return Result(protocol, key_of(protocol), _model_facts(model), values, about, near)
+
+
+def _protocol(model: Model, store: ClipStore, reals: Reals, extractor: Extractor, eyes: Extractor, count: int,
+              seed: int, split: str | None) -> dict[str, Any]:
+    sampler = reals.sampler
+    return {"measures": VERSION, "extractor": extractor.protocol, "eyes": eyes.protocol, "clips": count,
+            "frames": model.frames, "resolution": model.resolution, "seed": seed,
+            "reals": {"sha256": store_hash(store), "clips": len(store), "split": split, "window": sampler.frames,
+                      "stride": [int(s) for s in sampler.strides], "time": sampler.time, "mirror": sampler.mirror,
+                      "offset": sampler.offset, "reverse": sampler.reverse},
+            "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics")}
+
+
+def _model_facts(model: Model) -> dict[str, Any]:
+    return {"file": model.path.name, "sha256": file_hash(model.path), "clips": model.clips, "stage": model.stage,
+            "alpha": model.alpha, "loss": model.config.get("loss", {}).get("name"),
+            "system": model.config.get("network", {}).get("system", "pvswgan")}
+
+
+def _compared(sets: dict[str, Set], seed: int) -> tuple[dict[str, dict[str, float]], list[int]]:
+    """(values of each measure; the nearest real clip of each of the first samples)."""
+    real = sets["real clips"]
+    scale = real.seen.std(0).clamp_min(1e-6)
+    near = {what: memorisation.nearest(one.seen, real.seen, scale) for what, one in sets.items() if one is not real}
+    values: dict[str, dict[str, float]] = {}
+    for column, what in (("value", "samples"), ("floor", "other real clips"), ("ceiling", "noise")):
+        found = _measures(real, sets[what], scale, seed)
+        found |= memorisation.compare(near[what], near["other real clips"])
+        for name, number in found.items():
+            values.setdefault(name, {})[column] = number
+    return values, near["samples"].index[:16].tolist()
+
+
+def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int) -> dict[str, float]:
+    found = features.compare(real.features, other.features, other.logits, seed)
+    levels = swd.distances(real.patches, other.patches)
+    found["swd"] = sum(levels.values()) / len(levels)
+    found |= {f"swd {size}": value for size, value in levels.items()}
+    found["diversity"] = feature_distance(other.seen, scale)
+    if other.similarity is not None:
+        found["ms_ssim"] = other.similarity
+    if real.motion is not None and other.motion is not None:
+        found |= motion.compare(real.motion, other.motion)
+    return found
+
+
+def label(measure: str) -> str:
+    """A measure's name for people."""
+    if measure.startswith("swd "):
+        return f"SWD at {measure[4:]}"
+    if measure.endswith("_deviation"):
+        return f"{MEASURES[measure.removesuffix('_deviation')][0]}, deviation"
+    return MEASURES[measure][0]
+
+
+def better(measure: str) -> str:
+    """Which way is better: "lower", "higher", "as the reals", or nothing to say."""
+    if measure.endswith("_deviation"):
+        return ""
+    return "lower" if measure.startswith("swd ") else MEASURES[measure][1]
+
+
+def save(result: Result, path: str | Path) -> Path:
+    """Write it as JSON, complete or not at all. Raises OSError."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        aside.write_text(result.as_json(), encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,248 @@
+"""What the metrics see clips with: networks that turn a clip into features, each with the protocol that its numbers
+belong to.
+
+    extractor = make("clipnet")
+    features, logits = extractor.describe(clips)        # clips (N, 3, T, H, W) in [-1, 1]
+    register(extractor)                                  # the same, for torch_fidelity.calculate_metrics
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pvswgan.metrics import clipnet
+from pvswgan.metrics.vision import mend_torchvision
+
+NAMES = ("clipnet", "inception", "c3d", "i3d")
+FRAMES_OF_A_CLIP = 4  # that Inception looks at
+
+Described = tuple[Tensor, Tensor | None]
+
+
+class ExtractorError(ValueError):
+    """An extractor that cannot be had; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """describe: (N, 3, T, H, W) in [-1, 1] -> features (M, D) and logits (M, K) or None, float32 on the CPU.
+
+    protocol: what a number depends on besides the clips: name, hash of the weights, how clips are brought to it.
+    about: what else a reader may want to know, such as its accuracy.
+    """
+
+    name: str
+    describe: Callable[[Tensor], Described]
+    protocol: dict[str, Any]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def make(name: str, weights: str | Path | None = None, *, trust: bool = False,
+         device: str | torch.device = "cpu") -> Extractor:
+    """An extractor, one of NAMES; weights: its file, where it is not ours. Raises ExtractorError, CheckpointError.
+
+    trust: i3d's file is a TorchScript program, which is run. Only for a file from someone you trust.
+    """
+    if name not in NAMES:
+        raise ExtractorError(f"extractor is {name!r}; allowed: {', '.join(NAMES)}")
+    path = Path(weights).expanduser() if weights is not None else None
+    if path is not None and not path.is_file():
+        raise ExtractorError(f"there is no file {path} with weights of {name}")
+    if name == "clipnet":
+        return _clipnet(path or clipnet.FILE, device)
+    if name == "inception":
+        return _inception(path, device)
+    if path is None:
+        what = "TorchScript file of StyleGAN-V's FVD" if name == "i3d" else "weights of C3D, fine-tuned on UCF-101"
+        raise ExtractorError(f"{name} needs a file: --weights FILE ({what})")
+    if name == "i3d" and not trust:
+        raise ExtractorError(f"{path} is a program that is run to measure. If you trust where it came from, add "
+                             "--run-code")
+    return _i3d(path, device) if name == "i3d" else _c3d(path, device)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, the first 16 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _clipnet(path: Path, device: str | torch.device) -> Extractor:
+    net, info = clipnet.load(path)
+    net.to(device)
+
+    @torch.no_grad()
+    def describe(clips: Tensor) -> Described:
+        features, logits = net(clips.to(device))
+        return features.float().cpu(), logits.float().cpu()
+
+    return Extractor("clipnet", describe, {
+        "name": "clipnet", "weights": file_hash(path), "clips": "brought to 16 frames of 32x32 pixels",
+        "classes": len(clipnet.KINDS)}, {"held_out": info.get("held_out"), "trained": info.get("date")})
+
+
+def _inception(path: Path | None, device: str | torch.device) -> Extractor:
+    mend_torchvision()
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
+    try:
+        state = (torch.load(path, weights_only=True) if path
+                 else torch.hub.load_state_dict_from_url(URL_INCEPTION_V3, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, ValueError, UnpicklingError) as error:
+        raise ExtractorError(f"Inception-v3's weights cannot be had ({error!s:.200}). Without a network, get "
+                             f"{URL_INCEPTION_V3} elsewhere and name the file: --weights FILE") from error
+    kept = io.BytesIO()
+    torch.save(state, kept)
+    with tempfile.NamedTemporaryFile(suffix=".pth") as file:  # torch-fidelity unpickles: what it reads, we have written
+        file.write(kept.getvalue())
+        file.flush()
+        net = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"],
+                                          feature_extractor_weights_path=file.name).to(device)
+
+    @torch.no_grad()
+    def describe(clips: Tensor) -> Described:
+        at = torch.linspace(0, clips.shape[2] - 1, FRAMES_OF_A_CLIP).round().long()
+        frames = _bytes(clips[:, :, at]).transpose(1, 2).flatten(0, 1)
+        features, logits = net(frames.to(device))
+        return features.float().cpu(), logits.float().cpu()
+
+    return Extractor("inception", describe, {
+        "name": "inception-v3-compat", "weights": hashlib.sha256(kept.getvalue()).hexdigest()[:16],
+        "clips": f"{FRAMES_OF_A_CLIP} frames of each, as pictures of 299x299 pixels", "classes": 1008})
+
+
+def _i3d(path: Path, device: str | torch.device) -> Extractor:
+    try:
+        net = torch.jit.load(str(path), map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        raise ExtractorError(f"{path} is no TorchScript file: {error!s:.200}") from error
+
+    @torch.no_grad()
+    def describe(clips: Tensor) -> Described:
+        found = net(_bytes(_sixteen(clips)).float().to(device), rescale=True, resize=True, return_features=True)
+        return found.float().cpu(), None
+
+    return Extractor("i3d", describe, {"name": "i3d", "weights": file_hash(path),
+                                       "clips": "16 frames of 224x224 pixels (StyleGAN-V's FVD)"})
+
+
+class C3D(nn.Module):
+    """C3D (Tran et al. 2015): (N, 3, 16, 112, 112), bytes less their mean, -> (fc7 (N, 4096), fc8 (N, classes))."""
+
+    WIDTHS = (("1a", 3, 64), ("2a", 64, 128), ("3a", 128, 256), ("3b", 256, 256), ("4a", 256, 512), ("4b", 512, 512),
+              ("5a", 512, 512), ("5b", 512, 512))
+
+    def __init__(self, classes: int = 101) -> None:
+        super().__init__()
+        for name, inputs, outputs in self.WIDTHS:
+            setattr(self, f"conv{name}", nn.Conv3d(inputs, outputs, 3, padding=1))
+        self.fc6, self.fc7, self.fc8 = nn.Linear(8192, 4096), nn.Linear(4096, 4096), nn.Linear(4096, classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        for name, *_ in self.WIDTHS:
+            x = torch.relu(getattr(self, f"conv{name}")(x))
+            if name in ("1a", "2a", "3b", "4b", "5b"):
+                kernel = (1, 2, 2) if name == "1a" else (2, 2, 2)
+                x = nn.functional.max_pool3d(x, kernel, kernel, (0, 1, 1) if name == "5b" else 0)
+        x = torch.relu(self.fc6(x.flatten(1)))
+        features = torch.relu(self.fc7(x))
+        return features, self.fc8(features)
+
+
+def _c3d(path: Path, device: str | torch.device) -> Extractor:
+    state, mean = _c3d_weights(path)
+    try:
+        net = C3D(len(state["fc8.bias"]))
+        net.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        raise ExtractorError(f"{path} does not fit C3D (conv1a to conv5b, fc6 to fc8): {error!s:.300}") from error
+    net.to(device).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def describe(clips: Tensor) -> Described:
+        n, c, t, *_ = (x := _bytes(_sixteen(clips)).float()).shape
+        wide = nn.functional.interpolate(x.transpose(1, 2).flatten(0, 1), (128, 171), mode="bilinear")
+        wide = wide.view(n, t, c, 128, 171).transpose(1, 2) - mean
+        features, logits = net(wide[..., 8:120, 29:141].to(device))
+        return features.float().cpu(), logits.float().cpu()
+
+    how = "of the file" if mean.numel() > 3 else f"{[round(v, 1) for v in mean.flatten().tolist()]}"
+    return Extractor("c3d", describe, {
+        "name": "c3d", "weights": file_hash(path), "classes": net.fc8.out_features,
+        "clips": f"16 frames of 128x171 pixels, the middle 112x112, less the mean {how} (TGAN's evaluator)"})
+
+
+def _c3d_weights(path: Path) -> tuple[dict[str, Tensor], Tensor]:
+    """(weights, mean) of .safetensors or .npz (Chainer's names too). mean: broadcasts to (3, 16, 128, 171)."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                read = {name: torch.from_numpy(np.ascontiguousarray(file[name])).float() for name in file.files}
+        else:
+            from safetensors.torch import load_file
+
+            read = {name: tensor.float() for name, tensor in load_file(path).items()}
+    except Exception as error:  # three libraries, each with errors of its own
+        raise ExtractorError(f"{path} cannot be read as .npz or .safetensors: {error!s:.200}") from error
+    mean = read.pop("mean", torch.tensor([90.3, 97.7, 101.4])).flatten(0, -1)
+    shape = (3, 1, 1, 1) if mean.numel() == 3 else (3, 16, 128, 171)
+    if mean.numel() not in (3, 3 * 16 * 128 * 171):
+        raise ExtractorError(f"{path}: mean has {mean.numel()} values; allowed: 3, or 3x16x128x171")
+    names = {"W": "weight", "b": "bias"}
+    renamed = {".".join((*parts[:-1], names.get(parts[-1], parts[-1]))): tensor
+               for name, tensor in read.items() for parts in [name.replace("/", ".").split(".")]}
+    return renamed, mean.view(shape)
+
+
+def _bytes(clips: Tensor) -> Tensor:
+    """[-1, 1] -> uint8."""
+    return ((clips.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _sixteen(clips: Tensor) -> Tensor:
+    """16 frames: the first 16, or each shown for longer."""
+    frames = clips.shape[2]
+    at = torch.arange(16) if frames >= 16 else (torch.arange(16) * frames) // 16
+    return clips[:, :, at]
+
+
+def register(extractor: Extractor) -> str:
+    """Make an extractor known to torch-fidelity; its name there. Inputs: uint8 clips (N, 3, T, H, W); layers:
+    "features" and "logits"."""
+    mend_torchvision()
+    from torch_fidelity import FeatureExtractorBase, register_feature_extractor
+
+    class Registered(FeatureExtractorBase):
+        def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
+            super().__init__(name, features_list)
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str, ...]:
+            return "features", "logits"
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return "logits" if metric == "isc" else "features"
+
+        @staticmethod
+        def can_be_compiled() -> bool:
+            return False
+
+        def forward(self, clips: Tensor) -> tuple[Tensor | None, ...]:
+            found = dict(zip(("features", "logits"), extractor.describe(clips.float() / 127.5 - 1), strict=True))
+            return tuple(found[name] for name in self.features_list)
+
+    name = f"pvswgan-{extractor.name}"
+    register_feature_extractor(name, Registered)
+    return name

@@ -1,0 +1,68 @@
+"""Inception Score, FID, KID, precision and recall of features, by torch-fidelity.
+
+Features are extracted once and kept by us: torch-fidelity's own cache knows sets by their names alone.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from pvswgan.metrics.vision import mend_torchvision
+
+KID_SUBSETS, KID_SUBSET = 100, 1000  # as torch-fidelity has them; smaller sets are taken whole
+NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
+SPLITS = 10
+
+
+def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = 0) -> tuple[float, float]:
+    """(mean, deviation over splits) of the Inception Score (Salimans et al. 2016) of logits (N, K): from 1, where all
+    clips look alike or none is sure, to K."""
+    mend_torchvision()
+    from torch_fidelity.metric_isc import isc_features_to_metric
+
+    found = isc_features_to_metric(logits.cpu(), splits=splits, shuffle=True, rng_seed=seed)
+    return found["inception_score_mean"], found["inception_score_std"]
+
+
+def fid(fake: Tensor, real: Tensor) -> float:
+    """The Fréchet distance (Heusel et al. 2017) of features (N, D), as between two Gaussians. Fewer clips than about
+    ten times D make it too large: compare only results of one number of clips."""
+    mend_torchvision()
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    a, b = (fid_features_to_statistics(x.double().cpu()) for x in (fake, real))
+    return float(fid_statistics_to_metric(a, b, verbose=False)["frechet_inception_distance"])
+
+
+def kid(fake: Tensor, real: Tensor, seed: int = 0) -> tuple[float, float]:
+    """(mean, deviation over subsets) of the squared kernel distance (Binkowski et al. 2018) of features (N, D):
+    unbiased, so 0 on average for equal sets and now and then below."""
+    mend_torchvision()
+    from torch_fidelity.metric_kid import kid_features_to_metric
+
+    size = min(KID_SUBSET, len(fake), len(real))
+    found = kid_features_to_metric(fake.double().cpu(), real.double().cpu(), rng_seed=seed, verbose=False,
+                                   kid_subset_size=size, kid_subsets=KID_SUBSETS if size == KID_SUBSET else 1)
+    return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
+
+
+def precision_recall(fake: Tensor, real: Tensor) -> tuple[float, float]:
+    """(precision, recall), 0..1 (Kynkäänniemi et al. 2019): the share of fake clips near a real one, and of real clips
+    near a fake one, near being within the distance to the third neighbour."""
+    mend_torchvision()
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    found = prc_features_to_metric(fake.float().cpu(), real.float().cpu(), prc_neighborhood=NEIGHBOURS,
+                                   save_cpu_ram=True, verbose=False)
+    return found["precision"], found["recall"]
+
+
+def compare(real: Tensor, fake: Tensor, logits: Tensor | None, seed: int = 0) -> dict[str, float]:
+    """All of them, of features (N, D) and the fake clips' logits, where there are any."""
+    values = {"fid": fid(fake, real)}
+    values["kid"], values["kid_deviation"] = kid(fake, real, seed)
+    values["precision"], values["recall"] = precision_recall(fake, real)
+    if logits is not None:
+        splits = min(SPLITS, max(1, len(logits) // 50))
+        values["is"], values["is_deviation"] = inception_score(logits, splits, seed)
+    return values

@@ -1,0 +1,155 @@
+"""A set of clips as the metrics see it: described batch by batch, so that no more than a batch's pixels are held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pvswgan.checkpoint import CheckpointError, Model, read_tensors, save_tensors
+from pvswgan.data.format import DataError
+from pvswgan.data.sampler import Sampler
+from pvswgan.data.sources import cache_folder
+from pvswgan.data.store import ClipStore
+from pvswgan.latents import sample_latents
+from pvswgan.metrics.diversity import ms_ssim, pairs, scales
+from pvswgan.metrics.extractors import Extractor
+from pvswgan.metrics.motion import Motion
+from pvswgan.metrics.swd import Patches
+
+BATCH = 32
+KEPT = 16  # files of measured real clips and noise, some 30 MB each
+MOTION = tuple(field.name for field in fields(Motion))
+Batches = Iterator[Tensor]
+Tell = Callable[[str, int, int], None]  # what, done, of; an error raised in it cancels
+
+
+@dataclass(frozen=True)
+class Set:
+    """features (M, D) and logits (M, K) or None of the extractor; seen (N, 128), clipnet's features; patches; motion,
+    or None of one frame; similarity, the mean MS-SSIM of two of its clips, or None where they are too small."""
+
+    features: Tensor
+    logits: Tensor | None
+    seen: Tensor
+    patches: Patches
+    motion: Motion | None
+    similarity: float | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it, to keep in a file."""
+        found = {"features": self.features, "seen": self.seen}
+        found |= {f"patches.{name}": t for name, t in self.patches.tensors().items()}
+        if self.logits is not None:
+            found["logits"] = self.logits
+        if self.motion is not None:
+            found |= {f"motion.{name}": torch.from_numpy(getattr(self.motion, name)) for name in MOTION}
+        if self.similarity is not None:
+            found["similarity"] = torch.tensor(self.similarity, dtype=torch.float64)
+        return found
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Set:
+        """What `tensors` gave. Raises KeyError, ValueError where something lacks."""
+        def under(name: str) -> dict[str, Tensor]:
+            return {key.removeprefix(name): t for key, t in tensors.items() if key.startswith(name)}
+
+        motion = under("motion.")
+        return cls(tensors["features"], tensors.get("logits"), tensors["seen"], Patches.of_tensors(under("patches.")),
+                   Motion(*(motion[name].numpy() for name in MOTION)) if motion else None,
+                   float(tensors["similarity"]) if "similarity" in tensors else None)
+
+
+def kept(key: str, make: Callable[[], Set], folder: Path | None = None) -> Set:
+    """What `make` gives, kept in `folder` (default: beside the cached stores) under a key that says all it depends on.
+
+    The newest KEPT files stay. A file that cannot be read is made again; one that cannot be written is done without.
+    """
+    folder = folder or cache_folder() / ".metrics"
+    path = folder / f"{key}.safetensors"
+    with suppress(CheckpointError, KeyError, ValueError, TypeError):
+        found = Set.of_tensors(read_tensors(path)[0])
+        with suppress(OSError):
+            path.touch()
+        return found
+    made = make()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tensors(path, made.tensors(), {"kind": "measured clips"})
+        files = sorted(folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
+        for old in files[:-KEPT]:
+            old.unlink(missing_ok=True)
+    return made
+
+
+def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor, tell: Callable[[int], None]) -> Set:
+    """Of batches of clips (n, 3, T, H, W) in [-1, 1], `count` in all; eyes: clipnet. tell: the clips done so far."""
+    features, logits, seen, motion, alike = [], [], [], [], []
+    patches, done = Patches(count), 0
+    for clips in batches:
+        clips = as_bytes(clips)
+        found, classes = extractor.describe(clips)
+        features.append(found)
+        if classes is not None:
+            logits.append(classes)
+        seen.append(found if eyes is extractor else eyes.describe(clips)[0])
+        patches.add(clips)
+        if clips.shape[2] > 1:
+            motion.append(Motion.of(clips))
+        if scales(min(clips.shape[3:])) and len(clips) > 1:
+            a, b = (clips[place] for place in torch.from_numpy(pairs(len(clips)).T))
+            alike.append(ms_ssim(a, b))
+        done += len(clips)
+        tell(done)
+    return Set(torch.cat(features), torch.cat(logits) if logits else None, torch.cat(seen), patches,
+               Motion.join(motion) if motion else None, float(torch.cat(alike).mean()) if alike else None)
+
+
+def as_bytes(clips: Tensor) -> Tensor:
+    """Rounded to the 256 levels of a file, in [-1, 1]: samples and real clips alike."""
+    return ((clips.float() + 1) * 127.5).round().clamp(0, 255) / 127.5 - 1
+
+
+def samples(model: Model, count: int, seed: int) -> Batches:
+    """The clips of `count` latents of a seed, as model.sample draws them."""
+    for z in sample_latents(count, model.latent_dim, seed).split(BATCH):
+        yield model.generate(z)
+
+
+def noise(shape: tuple[int, int, int, int], count: int, seed: int) -> Batches:
+    """Clips of uniform noise, shape (3, T, H, W): what no model is worse than."""
+    generator = torch.Generator().manual_seed(seed)
+    for first in range(0, count, BATCH):
+        yield torch.rand(min(BATCH, count - first), *shape, generator=generator) * 2 - 1
+
+
+@dataclass(frozen=True)
+class Reals:
+    """Real clips, as the model's training reads them: each clip of the store once, in an order drawn from the seed."""
+
+    sampler: Sampler
+    size: tuple[int, int]  # (T, R)
+
+    @classmethod
+    def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None) -> Reals:
+        """Raises DataError where the store has no clip of the model's size or length."""
+        if model.resolution not in store.resolutions:
+            raise DataError(f"{store.folder} has clips of {store.resolution} pixels at most; the model's have "
+                            f"{model.resolution}")
+        data = model.config["data"]
+        return cls(Sampler(store, frames=model.sizes[-1][0], stride=data.get("stride", 1),
+                           time=data.get("time", "average"), mirror=data.get("mirror", True),
+                           offset=data.get("offset", True), reverse=data.get("reverse", False), split=split,
+                           seed=seed), (model.frames, model.resolution))
+
+    def __len__(self) -> int:
+        return len(self.sampler.usable)
+
+    def batches(self, first: int, count: int) -> Batches:
+        """Clips first .. first + count - 1."""
+        for begin in range(first, first + count, BATCH):
+            yield self.sampler.read(begin, min(BATCH, first + count - begin), self.size)

@@ -1,0 +1,69 @@
+// Results as tables, one a protocol: a column a model, and for each measure where it lies from floor to ceiling.
+(() => {
+  "use strict";
+  const pvs = window.pvs;
+  pvs.evaluate = pvs.evaluate || {};
+  const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
+  const figure = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
+
+  // 0 at the floor, 1 at the ceiling; where the ceiling is far off, by the logarithm.
+  pvs.evaluate.place = (value, floor, ceiling) => {
+    const far = floor > 0 && value > 0 && ceiling / floor > 20;
+    const scale = far ? Math.log : (x) => x;
+    const span = scale(ceiling) - scale(floor);
+    return span ? Math.min(Math.max((scale(value) - scale(floor)) / span, 0), 1) : 0;
+  };
+
+  const BETTER = { lower: "lower is better", higher: "higher is better", "as the reals": "best near the floor" };
+
+  function cell(value, row) {
+    const node = make("td", "");
+    node.append(make("b", figure(value)));
+    if (value !== null && row.floor !== row.ceiling) {
+      const track = make("span", "", { className: "pe-track" });
+      track.style.setProperty("--at", pvs.evaluate.place(value, row.floor, row.ceiling));
+      track.setAttribute("aria-hidden", "true");
+      node.append(track);
+    }
+    return node;
+  }
+
+  // table(one, onNear): a panel. one: as the server has it.
+  pvs.evaluate.table = (one, all, onNear) => {
+    const panel = make("section", "", { className: "pvs-panel pe-table" });
+    panel.dataset.key = one.key;
+    panel.append(make("p", one.sentence, { className: "pe-sentence" }));
+    if (one.held_out !== null) {
+      panel.append(make("p", `clipnet tells the six motions of toyfaces apart in ${(100 * one.held_out).toFixed(1)} % of clips that it has not seen.`,
+        { className: "pvs-note" }));
+    }
+    if (one.apart.length) {
+      panel.append(make("p", `Not to be compared with the first table; it differs in: ${one.apart.join("; ")}.`, { className: "pe-apart" }));
+    }
+    const scroll = make("div", "", { className: "pe-scroll", tabIndex: 0 });
+    scroll.setAttribute("role", "region");
+    scroll.setAttribute("aria-label", "Results");
+    const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
+    head.append(make("th", "Measure", { scope: "col" }));
+    for (const column of one.columns) {
+      const th = make("th", "", { scope: "col" });
+      th.append(make("span", column.name, { className: "pe-name" }), make("small", `${column.loss || ""} · ${pvs.kimg(column.clips)} · ${column.date}`));
+      const button = make("button", "Nearest real clips", { type: "button", className: "pvs-button pe-small" });
+      button.addEventListener("click", () => onNear(column));
+      th.append(button);
+      head.append(th);
+    }
+    head.append(make("th", "Floor", { scope: "col", title: "other real clips" }), make("th", "Ceiling", { scope: "col", title: "noise" }));
+    for (const row of one.rows) {
+      const line = body.insertRow();
+      line.dataset.measure = row.id;
+      line.hidden = !row.main && !all;
+      const th = make("th", row.label, { scope: "row" });
+      th.append(make("small", BETTER[row.better] || ""));
+      line.append(th, ...row.values.map((value) => cell(value, row)), make("td", figure(row.floor)), make("td", figure(row.ceiling)));
+    }
+    scroll.append(table);
+    panel.append(scroll);
+    return panel;
+  };
+})();

@@ -1,0 +1,99 @@
+"""The Evaluate page as a person uses it, in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pvswgan.metrics.evaluate import Result
+from tests.browser import pixels, studio_here
+from tests.studio.test_evaluate import FACES
+from tests.studio.test_latents import write_run
+
+pytestmark = pytest.mark.browser
+VIEW = "pvs.evaluateView"
+READY = "window.pvs?.evaluateView && !document.querySelector('#pvs-evaluate [data-ref=body]').hidden"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("evaluate-page")
+    write_run(root / "runs" / "faces", config=FACES)
+    return root / "runs"
+
+
+@pytest.fixture(scope="module")
+def url(runs: Path) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PVSWGAN_CACHE", str(runs.parent / "cache"))
+        with studio_here(runs=runs, assets=runs / "none") as url:
+            yield url
+
+
+def measure(page: Any, seed: int) -> None:
+    form = page.locator("#pvs-evaluate form")
+    form.get_by_label("Clips of each kind").select_option("100")
+    form.get_by_label("Seed").fill(str(seed))
+    before = page.evaluate(f"{VIEW}.tables.length")
+    form.get_by_role("button", name="Measure").click()
+    page.wait_for_function(f"{VIEW}.tables.length > {before} && !{VIEW}.measuring", timeout=60000)
+
+
+def test_a_model_is_measured_its_numbers_shown_and_another_protocol_kept_apart(page: Any, url: str, runs: Path) -> None:
+    page.goto(f"{url}/?tab=evaluate")
+    page.get_by_text("Nothing has been measured yet").wait_for()
+    measure(page, 0)
+    [file] = runs.glob("faces/metrics/*.json")
+    values = Result.from_json(file.read_text()).values
+    row = page.locator("#pvs-evaluate tr[data-measure=fid]")
+    cells = [float(text) for text in row.locator("td").all_inner_texts()]
+    assert cells == pytest.approx([values["fid"][name] for name in ("value", "floor", "ceiling")], rel=1e-3)
+
+    hidden = page.locator("#pvs-evaluate tr[data-measure=flicker]")
+    assert not hidden.is_visible()
+    page.get_by_role("button", name="All").click()
+    assert hidden.is_visible()
+
+    page.get_by_role("button", name="Nearest real clips").click()
+    page.wait_for_function(f"{VIEW}.near")
+    pictures = page.locator("#pvs-evaluate .pe-pairs canvas")
+    assert pictures.count() == 16
+    page.wait_for_function(
+        "[...document.querySelectorAll('#pvs-evaluate .pe-pairs canvas')].every((c) => c.width === 8)")
+    assert pixels(page, "#pvs-evaluate .pe-pairs figure:first-child canvas:last-child").std() > 1
+
+    measure(page, 7)
+    panels = page.locator("#pvs-evaluate .pe-table")
+    assert panels.count() == 2
+    assert "it differs in: seed: 7 and 0" in panels.nth(1).inner_text()
+
+
+def test_a_measurement_is_stopped_and_another_can_begin(page: Any, url: str) -> None:
+    page.goto(f"{url}/?tab=evaluate")
+    page.wait_for_function(READY)
+    form = page.locator("#pvs-evaluate form")
+    form.get_by_label("Clips of each kind").select_option("100")
+    form.get_by_label("Seed").fill("11")
+    page.route("**/api/evaluate/measure", lambda route: route.fulfill(
+        json={"state": "running", "sentence": "samples", "done": 40, "of": 400}))
+    form.get_by_role("button", name="Measure").click()
+    page.get_by_text("samples: 40 of 400").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_function(f"!{VIEW}.measuring")
+    page.unroute("**/api/evaluate/measure")
+    measure(page, 12)
+
+
+def test_an_error_is_a_sentence(page: Any, url: str) -> None:
+    page.goto(f"{url}/?tab=evaluate")
+    page.wait_for_function(READY)
+    store = "document.querySelector('#pvs-evaluate [data-ref=store]')"
+    page.wait_for_function(f"{store}.options.length > 0")
+    page.evaluate(f"{store}.add(new Option('gone', 'gone', true, true))")
+    page.locator("#pvs-evaluate form").get_by_role("button", name="Measure").click()
+    error = page.locator("#pvs-evaluate [role=alert]")
+    error.wait_for()
+    assert "gone" in error.inner_text()

@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from pvswgan.metrics import memorisation
+from pvswgan.metrics.diversity import feature_distance, ms_ssim, pairs, scales
+
+
+@pytest.mark.parametrize(("resolution", "many"), [(8, 0), (16, 1), (32, 2), (64, 3), (128, 4), (256, 5)])
+def test_the_size_decides_how_many_scales_there_are(resolution, many):
+    assert scales(resolution) == many
+    clips = torch.rand(2, 3, 2, resolution, resolution) * 2 - 1
+    if not many:
+        with pytest.raises(ValueError, match="8x8"):
+            ms_ssim(clips, clips)
+    elif resolution <= 64:
+        torch.testing.assert_close(ms_ssim(clips, clips), torch.ones(2))
+
+
+def test_more_alike_is_more_similar():
+    generator = torch.Generator().manual_seed(0)
+    base = torch.nn.functional.interpolate(torch.rand(4, 3, 4, 8, 8, generator=generator), (4, 32, 32)) * 1.6 - 0.8
+    noise = torch.randn(base.shape, generator=generator)
+    near, far = ms_ssim(base, base + 0.05 * noise).mean(), ms_ssim(base, base + 0.5 * noise).mean()
+    other = ms_ssim(base, base.roll(1, 0)).mean()
+    assert 1 > near > far > 0
+    assert other < near
+
+
+def test_one_scale_is_the_ssim_of_the_formula():
+    """Constant pictures: SSIM is its luminance term, (2ab + c1) / (a^2 + b^2 + c1)."""
+    a, b = torch.full((1, 3, 1, 16, 16), 0.2), torch.full((1, 3, 1, 16, 16), -0.4)
+    x, y, c1 = 0.6, 0.3, 0.01**2
+    assert float(ms_ssim(a, b)) == pytest.approx((2 * x * y + c1) / (x * x + y * y + c1), rel=1e-3)
+
+
+def test_distance_of_features():
+    x = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 8.0]])
+    assert feature_distance(x, torch.tensor([1.0, 2.0])) == pytest.approx((3 + 4 + 5) / 3)
+    assert feature_distance(torch.ones(5, 4), torch.ones(4)) == 0
+    assert pairs(5).tolist() == [[0, 1], [2, 3]]
+
+
+def test_copies_of_training_clips_are_found():
+    generator = torch.Generator().manual_seed(0)
+    real, others, fresh = (torch.randn(400, 8, generator=generator) for _ in range(3))
+    scale = real.std(0)
+    held = memorisation.nearest(others, real, scale)
+    copied = memorisation.nearest(real[:200] + 0.01 * torch.randn(200, 8, generator=generator), real, scale)
+    assert copied.index.tolist() == list(range(200))
+    assert memorisation.compare(copied, held) == pytest.approx({"near_share": 1.0, "near_ratio": 0}, abs=0.05)
+    found = memorisation.compare(memorisation.nearest(fresh, real, scale), held)
+    assert found["near_share"] == pytest.approx(0.05, abs=0.03)
+    assert found["near_ratio"] == pytest.approx(1, abs=0.1)
+    assert memorisation.compare(held, held)["near_share"] == pytest.approx(0.05)

@@ -1,0 +1,171 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pvswgan import checkpoint
+from pvswgan.checkpoint import build_generator, save_network
+from pvswgan.data.format import DataError
+from pvswgan.data.sources import open_store
+from pvswgan.metrics import evaluate as ev
+from pvswgan.metrics import report
+from pvswgan.metrics.evaluate import Result, evaluate
+from pvswgan.metrics.sets import Reals
+from train.config import parse
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return open_store("toyfaces", None, 16, frames=8, clips=96, cache=tmp_path_factory.mktemp("stores"))
+
+
+def _write(path, seed=0, **growth):
+    config = parse({"data": {"source": "toyfaces"}, "growth": {"stages": [[4, 4], [8, 8], [8, 16]]} | growth,
+                    "network": {"fmap_max": 8, "latent_dim": 16}}).model_dump(mode="json")
+    torch.manual_seed(seed)
+    save_network(path, build_generator(config), config, clips=1000, stage=2, alpha=1.0)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return checkpoint.load(_write(tmp_path_factory.mktemp("model") / "net.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def result(model, store, cache):
+    return evaluate(model, store, clips=48, cache=cache)
+
+
+def test_the_floor_is_better_than_an_untrained_model(result):
+    assert {"fid", "kid", "is", "precision", "recall", "swd", "swd 8x16x16", "swd 4x8x8", "diversity", "ms_ssim",
+            "motion", "motion_distance", "direction_distance", "frozen", "flicker", "near_share",
+            "near_ratio"} <= result.values.keys()
+    for name, columns in result.values.items():
+        assert set(columns) == {"value", "floor", "ceiling"}, name
+        if ev.better(name) == "lower":
+            assert columns["floor"] < columns["value"], name
+            assert columns["floor"] < columns["ceiling"], name
+    assert result.values["near_share"]["floor"] == pytest.approx(0.05, abs=0.03)
+    assert result.values["near_ratio"]["floor"] == 1
+    assert len(result.nearest) == 16
+
+
+def test_it_can_be_repeated_with_and_without_its_cache(model, store, result, cache, tmp_path):
+    assert len(list(cache.iterdir())) == 3
+    for folder in (cache, tmp_path):
+        again = evaluate(model, store, clips=48, cache=folder)
+        assert again.values == result.values
+        assert (again.key, again.nearest) == (result.key, result.nearest)
+    other = evaluate(model, store, clips=48, seed=1, cache=tmp_path)
+    assert other.key != result.key
+    assert other.values["fid"] != result.values["fid"]
+
+
+def test_a_broken_file_of_the_cache_is_made_again(model, store, result, cache):
+    for path in cache.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert evaluate(model, store, clips=48, cache=cache).values == result.values
+
+
+def test_a_training_that_copies_is_found_out(model, store, result, tmp_path):
+    """A model whose samples are training clips: near_share goes to 1."""
+
+    class Copies:
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+        def generate(self, z):
+            reals = Reals.of(model, store, 0)
+            clips = torch.cat(list(reals.batches(0, len(z))))
+            reals.sampler.close()
+            return clips
+
+    found = evaluate(Copies(), store, clips=48, cache=tmp_path)
+    assert found.values["near_share"]["value"] > 0.9
+    assert found.values["precision"]["value"] == 1
+
+
+def test_progress_is_told_and_ends_it(model, store, tmp_path):
+    told = []
+
+    def tell(what, done, total):
+        told.append((what, done, total))
+        if what == "samples":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, store, clips=40, tell=tell, cache=tmp_path)
+    assert told == [("real clips", 32, 160), ("real clips", 40, 160), ("other real clips", 72, 160),
+                    ("other real clips", 80, 160), ("samples", 112, 160)]
+
+
+def test_too_few_clips_and_other_sizes_are_named(model, store, tmp_path):
+    few = open_store("toyfaces", None, 16, frames=8, clips=40, cache=tmp_path)
+    with pytest.raises(DataError, match="40 clips that fit.*64 in all at least"):
+        evaluate(model, few, cache=tmp_path)
+    small = open_store("toyfaces", None, 8, frames=8, clips=80, cache=tmp_path)
+    with pytest.raises(DataError, match="8 pixels at most.*16"):
+        evaluate(model, small, cache=tmp_path)
+
+
+def test_a_result_is_kept_whole_and_a_changed_protocol_is_noticed(result, tmp_path):
+    path = ev.save(result, tmp_path / "metrics" / "a.json")
+    assert Result.from_json(path.read_text()) == result
+    changed = json.loads(path.read_text())
+    changed["protocol"]["clips"] = 2048
+    with pytest.raises(ValueError, match="not that of its key"):
+        Result.from_json(json.dumps(changed))
+    for text in ("", "[]", "{}", '{"a": 1}'):
+        with pytest.raises(ValueError, match="not a result"):
+            Result.from_json(text)
+
+
+def test_results_of_two_protocols_are_never_in_one_column(result):
+    protocol = json.loads(json.dumps(result.protocol))
+    own = protocol["extractor"]["weights"]
+    protocol["clips"], protocol["extractor"]["weights"] = 64, "0123"
+    other = replace(result, protocol=protocol, key=ev.key_of(protocol))
+    assert report.groups([result, other, result]) == [[0, 2], [1]]
+    assert report.differences(result, other) == ["clips: 48 and 64",
+                                                 f"extractor.weights: {own} and 0123"]
+    assert "48 clips of 8x16x16" in report.sentence(result)
+
+
+@pytest.mark.slow
+def test_the_command_line_measures_and_says_what_is_wrong(model, store, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    _write(run / "checkpoints" / "000001000-network.safetensors")
+
+    def call(*words):
+        return subprocess.run([sys.executable, "-m", "pvswgan", "evaluate", *map(str, words)], cwd=ROOT, text=True,
+                              capture_output=True)
+
+    sheet = tmp_path / "near.png"
+    done = call(run, "--data", store.folder, "--clips", 400, "--nearest", sheet)
+    assert done.returncode == 0, done.stderr
+    assert "the store allows 48 clips of each kind, not 400" in done.stdout
+    assert "FID" in done.stdout and "floor: other reals" in done.stdout
+    [file] = (run / "metrics").iterdir()
+    found = Result.from_json(file.read_text())
+    assert found.protocol["clips"] == 48
+    assert sheet.read_bytes()[16:24] == (8 * 16).to_bytes(4, "big") + (32 * 16).to_bytes(4, "big")
+    good = (run, "--data", store.folder)
+    for words, said in (((run, "--data", tmp_path), "is not a clip store"),
+                        ((*good, "--extractor", "x"), "extractor is 'x'; allowed: clipnet"),
+                        ((*good, "--nearest", "a.txt"), "--nearest is 'a.txt'")):
+        failed = call(*words)
+        assert failed.returncode == 2
+        assert said in failed.stderr and "Traceback" not in failed.stderr

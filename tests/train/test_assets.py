@@ -1,0 +1,68 @@
+"""What assets/ ships is made from nothing, from runs of equal length; and what is shipped is sound."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pvswgan import checkpoint
+from pvswgan.checkpoint import ASSETS, CheckpointError
+from pvswgan.metrics.evaluate import Result
+from train import assets
+from train.run import RunFolder
+
+CONFIG = {"data": {"source": "toyfaces", "clips": 96}, "growth": {"stages": [[4, 4], [4, 8]], "fade_kimg": 0.064,
+          "stable_kimg": 0.064}, "network": {"latent_dim": 16, "fmap_base": 64, "fmap_max": 8},
+          "train": {"batch": 16}, "log": {"tick_kimg": 0.032, "snapshot_kimg": 0.064}, "precision": "float32"}
+SHIPPED = [f"toyfaces-{loss}" for loss in assets.LOSSES]
+
+
+@pytest.mark.slow
+def test_a_pair_is_trained_measured_and_shipped(tmp_path, monkeypatch):
+    monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
+    config = tmp_path / "pair.yaml"
+    config.write_text(yaml.safe_dump(CONFIG))
+    out = tmp_path / "assets"
+    assets.main(config=config, work=tmp_path / "runs", out=out, name="pair", threads=1, clips=48, train=True)
+    models = {loss: checkpoint.load(out / f"pair-{loss}.safetensors") for loss in assets.LOSSES}
+    assert models["swgan"].clips == models["wgan-gp"].clips == 192
+    differ = {key for key in models["swgan"].config if models["swgan"].config[key] != models["wgan-gp"].config[key]}
+    assert differ == {"loss"}
+    for loss in assets.LOSSES:
+        folder = out / f"pair-{loss}"
+        run = RunFolder(folder)
+        assert run.state() == "finished" and run.stats()[-1]["clips"] == 192
+        assert {(s.frames, s.resolution) for s in run.samples() if s.clips > 0} == {(4, 4), (4, 8)}
+        [result] = (folder / "metrics").iterdir()
+        assert Result.from_json(result.read_text()).protocol["clips"] == 48
+        assert isinstance(json.loads((folder / "directions.json").read_text()), dict)
+        whole = checkpoint.load(tmp_path / "runs" / f"pair-{loss}")
+        assert (whole.sample(2) - models[loss].sample(2)).abs().max() < 0.05  # half precision
+    newest = tmp_path / "runs" / "pair-swgan" / "checkpoints" / "000000192-network.safetensors"
+    newest.unlink()  # the last one that both have is an earlier one
+    assert assets.common([tmp_path / "runs" / f"pair-{loss}" for loss in assets.LOSSES]) == 128
+
+
+def test_runs_that_cannot_be_compared_are_not_shipped(tmp_path):
+    for name, clips in (("a", 100), ("b", 200)):
+        (tmp_path / name / "checkpoints").mkdir(parents=True)
+        (tmp_path / name / "checkpoints" / f"{clips:09d}-network.safetensors").touch()
+    with pytest.raises(CheckpointError, match="the same number of clips"):
+        assets.common([tmp_path / "a", tmp_path / "b"])
+
+
+@pytest.mark.skipif(not all((ASSETS / f"{name}.safetensors").is_file() for name in SHIPPED), reason="nothing is shipped")
+def test_what_is_shipped_is_a_pair_that_differs_in_the_loss_alone():
+    swgan, wgan = (checkpoint.load(name) for name in SHIPPED)
+    assert (swgan.clips, swgan.stage, swgan.sizes) == (wgan.clips, wgan.stage, wgan.sizes)
+    assert (swgan.frames, swgan.resolution) >= (16, 32)
+    assert {key for key in swgan.config if swgan.config[key] != wgan.config[key]} == {"loss"}
+    results = []
+    for name in SHIPPED:
+        [file] = (ASSETS / name / "metrics").iterdir()
+        results.append(Result.from_json(file.read_text()))
+        assert RunFolder(ASSETS / name).stats()
+    assert results[0].key == results[1].key
+    assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) <= 16e6
+    assert not [file for file in ASSETS.rglob("*") if str(Path.home()) in file.read_bytes().decode("latin1")]

@@ -1,0 +1,168 @@
+"""python -m train.assets: make what assets/ ships again, from nothing: a SWGAN and a WGAN-GP generator that differ in
+nothing but the loss, each with its run's configuration, statistics, samples, metrics and named directions.
+
+Stopped (Ctrl-C) or cut off, the same command goes on. Needs what the studio needs, not only what a training does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from pvswgan import checkpoint, factor_reader
+from pvswgan.checkpoint import ASSETS, CheckpointError, Model, network_checkpoints, save_network
+from pvswgan.data.store import ClipStore
+from pvswgan.latents import on_sphere, sample_latents
+from pvswgan.video import to_uint8
+from train.clips import store_of
+from train.config import Config
+from train.run import RunFolder, write_text
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "configs" / "assets.yaml"
+LOSSES = ("swgan", "wgan-gp")
+NAMED = 12  # principal directions that are looked at
+CLEAR = 0.1  # share of a factor's variance from which a direction is called by it
+FACES = 1024  # samples whose factors are read
+say = Console(markup=False, highlight=False).print
+
+
+def main(config: Annotated[Path, typer.Option(help="of both trainings, but for the loss")] = CONFIG,
+         work: Annotated[Path, typer.Option(help="folder of their run folders")] = Path("runs"),
+         out: Annotated[Path, typer.Option(help="folder to fill")] = ASSETS,
+         name: Annotated[str, typer.Option(help="NAME-swgan and NAME-wgan-gp are made")] = "toyfaces",
+         threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all")] = None,
+         clips: Annotated[int, typer.Option(min=32, help="samples of the evaluation")] = 1000,
+         train: Annotated[bool, typer.Option(help="train on; --no-train: ship what there is")] = True) -> None:
+    """Train both (or go on), evaluate, and fill the folder."""
+    runs = [work / f"{name}-{loss}" for loss in LOSSES]
+    if train:
+        for run, loss in zip(runs, LOSSES, strict=True):
+            _train(config, run, loss, threads)
+    at = common(runs)
+    for run in runs:
+        ship(run, at, out, clips)
+
+
+def _train(config: Path, run: Path, loss: str, threads: int | None) -> None:
+    """Begin a training, or go on with it; its own progress is shown. Ends the command where it is stopped or fails."""
+    status = RunFolder(run).status() or {}
+    if status.get("state") == "finished":
+        return
+    words = ["--resume", "--run-dir", str(run)]
+    if not (run / "config.yaml").is_file():
+        words = [str(config), "--run-dir", str(run), f"loss.name={loss}", "log.keep=1000"]
+    extra = [] if threads is None else ["--threads", str(threads)]
+    done = subprocess.run([sys.executable, "-m", "train", *words, *extra], check=False)
+    if done.returncode or (RunFolder(run).status() or {}).get("state") != "finished":
+        raise typer.Exit(done.returncode or 130)
+
+
+def common(runs: Sequence[Path]) -> int:
+    """The most clips after which all runs have a checkpoint: only so can they be compared. Raises CheckpointError."""
+    have = [{int(path.name.split("-")[0]) for path in network_checkpoints(run)} for run in runs]
+    both = set.intersection(*have)
+    if not both:
+        raise CheckpointError(f"{' and '.join(map(str, runs))} have no checkpoint after the same number of clips")
+    return max(both)
+
+
+def ship(run: Path, at: int, out: Path, clips: int) -> None:
+    """Write OUT/NAME.safetensors, half precision, and OUT/NAME/, a run folder without its trainer: config.yaml,
+    status.json, stats.jsonl, samples/ (at the edges of stages), metrics/, directions.json."""
+    from pvswgan.metrics import evaluate
+
+    source = next(path for path in network_checkpoints(run) if path.name.startswith(f"{at:09d}-"))
+    model = checkpoint.load(source)
+    target = out / f"{run.name}.safetensors"
+    out.mkdir(parents=True, exist_ok=True)
+    save_network(target, model.generator, model.config, clips=model.clips, stage=model.stage, alpha=model.alpha,
+                 half=True)
+    folder = out / run.name
+    if folder.exists():
+        shutil.rmtree(folder)
+    (folder / "samples").mkdir(parents=True)
+    shutil.copy(run / "config.yaml", folder)
+    _statistics(run, at, folder)
+    for path in shown(run, at):
+        shutil.copy(path, folder / "samples")
+    shipped = checkpoint.load(target)  # measured and named as it is shipped: in half precision
+    config = Config.model_validate({key: model.config[key] for key in Config.model_fields if key in model.config})
+    store = store_of(config)
+    named = name_directions(shipped, store)
+    write_text(folder / "directions.json", json.dumps(named, indent=1) + "\n")
+    result = evaluate.evaluate(shipped, store, clips=clips, tell=lambda what, done, total: None)
+    evaluate.save(result, folder / "metrics" / f"{at:09d}-{result.key}.json")
+    fid, swd = (result.values[key] for key in ("fid", "swd"))
+    say(f"{target} ({target.stat().st_size / 1e6:.2f} MB) after {at / 1000:g} kimg: FID {fid['value']:.3g} "
+        f"(floor {fid['floor']:.3g}), SWD {swd['value']:.3g} (floor {swd['floor']:.3g})\n"
+        + "\n".join(f"    {direction}: {found['name']}" for direction, found in named.items()))
+
+
+def shown(run: Path, at: int) -> list[Path]:
+    """The sample sheets to keep: reals, and of each stage the last one."""
+    last: dict[tuple[int, int], Path] = {}
+    samples = sorted(RunFolder(run).samples(), key=lambda sample: sample.clips)
+    for sample in samples:
+        if 0 <= sample.clips <= at:
+            last[sample.frames, sample.resolution] = sample.path
+    return [sample.path for sample in samples if sample.clips < 0] + list(last.values())
+
+
+def _statistics(run: Path, at: int, folder: Path) -> None:
+    """Statistics up to `at`, and a status that tells of a training that is over and done elsewhere."""
+    read = RunFolder(run)
+    lines = [line for line in read.stats() if line.get("clips", 0) <= at]
+    write_text(folder / "stats.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    status = read.status() or {}
+    write_text(folder / "status.json", json.dumps({
+        "state": "finished", "message": f"trained for {at / 1000:g} kimg", "clips": at, "kimg": at / 1000,
+        "device": status.get("device"), "total_kimg": at / 1000, "eta_s": 0.0, "error": None}, indent=1) + "\n")
+
+
+def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]:
+    """{"pca:0": {"name", "share"}}: the principal directions that clearly move a known factor of toyfaces (as the ridge
+    regression of factor_reader reads it off the clips), each called by the one whose variance it explains most of."""
+    from pvswgan.directions import pca
+
+    read = _factors(model, store)
+    z = on_sphere(sample_latents(FACES, model.latent_dim, 0).double())
+    named: dict[str, dict[str, Any]] = {}
+    for place, vector in enumerate(pca(model.generator, NAMED).vectors):
+        unit = (vector / vector.norm()).double()
+        at = (z @ unit).numpy()
+        shares = {factor.label: factor_reader.explained_by(at, read[factor.id]) for factor in factor_reader.TOYFACES}
+        best = sorted(shares, key=lambda label: -shares[label])[:2]
+        clear = [label for label in best if shares[label] >= CLEAR]
+        if clear:
+            named[f"pca:{place}"] = {"name": ", ".join(clear), "share": round(shares[clear[0]], 3)}
+    return named
+
+
+def _factors(model: Model, store: ClipStore) -> dict[str, np.ndarray]:
+    """{factor: (FACES, columns)} of samples, read by a regression that is trained on the store's clips."""
+    count, frames = min(2000, len(store)), model.sizes[-1][0]
+    index = np.arange(count)
+    size = (model.frames, model.resolution)
+    reals = np.concatenate([factor_reader.features(to_uint8(store.read(part, np.zeros_like(part), frames, 1, size)))
+                            for part in np.array_split(index, -(-count // 64))])
+    choices = {factor.id for factor in factor_reader.TOYFACES if factor.kind == "choice"}
+    known = {name: values[:count].astype(np.int64) if name in choices else values[:count]
+             for name, values in store.factors.items()}
+    reader = factor_reader.fit(reals, factor_reader.toyfaces_targets(known, frames))
+    z = sample_latents(FACES, model.latent_dim, 0)
+    seen = np.concatenate([factor_reader.features(to_uint8(model.generate(part))) for part in z.split(64)])
+    return reader.read(seen)
+
+
+if __name__ == "__main__":
+    typer.run(main)
