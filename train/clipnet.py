@@ -99,7 +99,7 @@ def fit(train: Set, epochs: int, seed: int) -> tuple[ClipNet, tuple[Tensor, Tens
     for index in track(order.split(BATCH), "training", steps):
         clips, names, numbers = train.batch(index)
         clips = degrade(clips, generator).contiguous(memory_format=torch.channels_last_3d)
-        # In float32: oneDNN's bfloat16 weight gradient of the last block's 2x2x2 voxels is wrong (torch 2.13, measured).
+        # In float32: oneDNN's bfloat16 weight gradient of 2x2x2 voxels, the last block's, is wrong (torch 2.13).
         loss = loss_of(net, (clips, names, numbers), scale)
         optimiser.zero_grad()
         loss.backward()

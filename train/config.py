@@ -133,6 +133,8 @@ class Log(Section):
     tick_kimg: Real = Field(1.0, ge=0.001, description="thousands of clips between lines of statistics")
     snapshot_kimg: Real = Field(10.0, ge=0.001, description="thousands of clips between samples and checkpoints")
     keep: Whole = Field(3, ge=1, description="newest checkpoints that are kept; the last of each stage stays besides")
+    metrics: Real = Field(0.0, ge=0, le=0.5, description="share of the time for FID, SWD ... at snapshots; 0: none")
+    metrics_clips: Whole = Field(256, ge=32, le=10000, description="samples of such a measurement")
 
 
 class Config(Section):

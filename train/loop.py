@@ -29,6 +29,7 @@ from train.config import Config, check_processes, dump, load
 from train.cost import duration
 from train.distributed import ALONE, Group, GroupError
 from train.engine import Engine, NotFinite, choose_device
+from train.measures import Ended, Measures
 from train.precision import choose_precision
 from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter, write_text
 from train.shortage import NotEnoughMemory
@@ -82,6 +83,7 @@ class Trainer:
         self.sampler = sampler_of(config, self.store, self.group.rank, self.group.world)
         self.engine = Engine(config, self.device, precision, self.group)
         self.engine.adapts = True
+        self.measures = Measures(config.log, self.store, self.path, self.device, self._log, self._told_of_measuring)
         self.work = [step_flops(config, stage) for stage in range(len(self.plan.stages))]
         self.seconds = self._waited = 0.0                    # of training; of it, for clips since the last tick
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
@@ -284,6 +286,22 @@ class Trainer:
         if self.group.rank == 0:
             self._save(keep)
         self._write_status(snapshot=self.engine.clips)
+        if self.group.rank == 0 and self.engine.clips and self.measures.due(self.seconds):
+            self._measure()
+
+    def _measure(self) -> None:
+        network = self.path / "checkpoints" / f"{self.engine.clips:09d}-network.safetensors"
+        found = self.measures.of(network, self.config.data.split)
+        if found is not None:
+            clips = self.engine.clips
+            self.writer.append_stats({"clips": clips, "kimg": clips / 1000, "event": "metrics"} | found)
+        self._write_status()
+
+    def _told_of_measuring(self, sentence: str) -> None:
+        if self._stop or self.writer.asked("stop"):
+            raise Ended
+        if time.monotonic() - self._status_time > STATUS_SECONDS:
+            self._write_status(message=sentence)
 
     def _save(self, keep: bool) -> None:
         engine, (stage, alpha) = self.engine, self._trained_to()

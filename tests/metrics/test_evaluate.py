@@ -56,7 +56,8 @@ def test_the_floor_is_better_than_an_untrained_model(result):
         assert set(columns) == {"value", "floor", "ceiling"}, name
         if ev.better(name) == "lower":
             assert columns["floor"] < columns["value"], name
-            assert columns["floor"] < columns["ceiling"], name
+            if name != "direction_distance":  # noise goes everywhere alike, and so do heads that turn and nod
+                assert columns["floor"] < columns["ceiling"], name
     assert result.values["near_share"]["floor"] == pytest.approx(0.05, abs=0.03)
     assert result.values["near_ratio"]["floor"] == 1
     assert len(result.nearest) == 16

@@ -52,7 +52,7 @@ def test_runs_that_cannot_be_compared_are_not_shipped(tmp_path):
         assets.common([tmp_path / "a", tmp_path / "b"])
 
 
-@pytest.mark.skipif(not all((ASSETS / f"{name}.safetensors").is_file() for name in SHIPPED), reason="nothing is shipped")
+@pytest.mark.skipif(not (ASSETS / f"{SHIPPED[0]}.safetensors").is_file(), reason="nothing is shipped")
 def test_what_is_shipped_is_a_pair_that_differs_in_the_loss_alone():
     swgan, wgan = (checkpoint.load(name) for name in SHIPPED)
     assert (swgan.clips, swgan.stage, swgan.sizes) == (wgan.clips, wgan.stage, wgan.sizes)

@@ -11,8 +11,8 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
 
-  // A line: its key in the statistics, its name, its colour, and how it is drawn: "raw" is smooth already, "edge" and
-  // "band" are thin, with a shade from the edge before to the band.
+  // A line: its key in the statistics, its name, its colour, and how it is drawn: "raw" is smooth already, "dots"
+  // and "floor" are measured now and then, "edge" and "band" are thin, with a shade from the edge before to the band.
   const PANELS = [
     { id: "losses", title: "Losses", shown: true, lines: [["loss_G", "generator", 0], ["loss_D", "critic", 1]] },
     { id: "distance", title: "Critic’s distance", shown: true, lines: [["distance", "real to generated", 2]] },
@@ -22,6 +22,10 @@
     { id: "slices", title: "Scales of the slices", lines: [["slice_scale_min", "least", 4, "edge"],
       ["slice_scale_max", "greatest", 4, "band"], ["slice_scale_mean", "mean", 4, "raw"]] },
     { id: "speed", title: "Clips a second", scale: "log", lines: [["clips_per_s", "clips/s", 0, "raw"]] },
+    { id: "fid", title: "FID at snapshots (dashed: other real clips)", shown: true, lines: [["fid", "samples", 2, "dots"],
+      ["fid_floor", "floor", 4, "floor"]] },
+    { id: "swd", title: "SWD at snapshots (dashed: other real clips)", shown: true, lines: [["swd", "samples", 2, "dots"],
+      ["swd_floor", "floor", 4, "floor"]] },
     { id: "memory", title: "Memory (MB)", lines: [["memory_mb", "MB", 1, "raw"]] },
   ];
   const KEPT = "pvs-train-curves"; // in localStorage: the ids of the panels that are drawn
@@ -200,6 +204,10 @@
         const axis = axisOf(panel), color = palette[colour];
         const base = { x, name, type: "scatter", mode, legend: `legend${axis}`, legendgroup: key,
           xaxis: `x${axis}`, yaxis: `y${axis}`, connectgaps: false, showlegend: panel.lines.length > 1 };
+        if (kind === "dots" || kind === "floor") {
+          return traces.push({ ...base, y: values, uid: key, mode: "lines+markers", connectgaps: true, marker: { size: 5 },
+            line: { color, width: 2, dash: kind === "floor" ? "dash" : "solid" }, hovertemplate: "%{y:.4g}" });
+        }
         if (kind) {
           const thin = kind !== "raw";
           return traces.push({ ...base, y: values, uid: key, line: { color, width: thin ? 1 : 2 },

@@ -1,0 +1,79 @@
+"""Metrics at snapshots of a training: on a budget, without changing the training."""
+
+import pytest
+import torch
+
+from pvswgan.checkpoint import read_tensors, training_checkpoints
+from pvswgan.metrics.evaluate import Result
+from tests.train import tiny
+from train import measures
+from train.config import ConfigError, Log
+from train.loop import Stopped, Trainer
+from train.measures import Measures
+from train.run import RunFolder
+
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
+
+
+def _settings(**log):
+    return tiny.config(data={"clips": 80}, log=log | {"metrics_clips": 32})
+
+
+def _train(folder, settings, **kwargs):
+    trainer = Trainer(settings, folder, say=lambda *_: None, **kwargs)
+    trainer.run()
+    return trainer
+
+
+def test_a_training_with_metrics_is_the_same_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)  # at every snapshot
+    for name, share in (("with", 0.5), ("without", 0.0)):
+        _train(tmp_path / name, _settings(metrics=share))
+    (a, _), (b, _) = (read_tensors(training_checkpoints(tmp_path / name)[-1]) for name in ("with", "without"))
+    assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    lines = [line for line in RunFolder(tmp_path / "with").stats() if line.get("event") == "metrics"]
+    files = sorted((tmp_path / "with" / "metrics").iterdir())
+    assert len(lines) == len(files) > 1
+    assert not (tmp_path / "without" / "metrics").exists()
+    for line, file in zip(lines, files, strict=True):
+        result = Result.from_json(file.read_text())
+        assert result.model["clips"] == line["clips"] and result.protocol["clips"] == 32
+        assert (line["fid"], line["fid_floor"]) == (result.values["fid"]["value"], result.values["fid"]["floor"])
+
+
+def test_it_keeps_to_its_share_of_the_time():
+    made = Measures(Log(metrics=0.1), None, None, torch.device("cpu"), print, print)
+    assert made.due(0)  # what one costs is known only after the first
+    made.spent = made._last = 3.0
+    assert not made.due(59) and made.due(60)
+    assert not Measures(Log(), None, None, torch.device("cpu"), print, print).due(1e9)
+
+
+def test_too_few_clips_are_said_once_and_the_training_goes_on(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)
+    settings = tiny.config(log={"metrics": 0.5, "metrics_clips": 32})  # of twelve clips
+    Trainer(settings, tmp_path, say=said.append).run()
+    assert RunFolder(tmp_path).state() == "finished"
+    assert len([text for text in said if "no metrics in this run: " in text and "12 clips" in text]) == 1
+
+
+def test_a_stop_ends_the_measuring_too(tmp_path, monkeypatch):
+    trainer = Trainer(_settings(metrics=0.5), tmp_path, say=lambda *_: None)
+    monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)
+    tell = Measures._tell
+
+    def asks(self, what, done, total):
+        RunFolder(tmp_path).request("stop")
+        tell(self, what, done, total)
+
+    monkeypatch.setattr(measures.Measures, "_tell", asks)
+    with pytest.raises(Stopped):
+        trainer.run()
+    assert RunFolder(tmp_path).state() == "stopped"
+    assert not (tmp_path / "metrics").exists()
+
+
+def test_impossible_shares_are_refused():
+    with pytest.raises(ConfigError, match=r"log\.metrics.*0\.7"):
+        tiny.config(log={"metrics": 0.7})
