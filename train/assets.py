@@ -42,13 +42,15 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
          name: Annotated[str, typer.Option(help="NAME-swgan and NAME-wgan-gp are made")] = "toyfaces",
          threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all")] = None,
          clips: Annotated[int, typer.Option(min=32, help="samples of the evaluation")] = 1000,
-         train: Annotated[bool, typer.Option(help="train on; --no-train: ship what there is")] = True) -> None:
+         train: Annotated[bool, typer.Option(help="train on; --no-train: ship what there is")] = True,
+         kimg: Annotated[float | None, typer.Option(min=0, help="ship the networks of then; default: the last")] = None,
+         ) -> None:
     """Train both (or go on), evaluate, and fill the folder."""
     runs = [work / f"{name}-{loss}" for loss in LOSSES]
     if train:
         for run, loss in zip(runs, LOSSES, strict=True):
             _train(config, run, loss, threads)
-    at = common(runs)
+    at = common(runs, kimg)
     for run in runs:
         ship(run, at, out, clips)
 
@@ -67,10 +69,18 @@ def _train(config: Path, run: Path, loss: str, threads: int | None) -> None:
         raise typer.Exit(done.returncode or 130)
 
 
-def common(runs: Sequence[Path]) -> int:
-    """The most clips after which all runs have a checkpoint: only so can they be compared. Raises CheckpointError."""
+def common(runs: Sequence[Path], kimg: float | None = None) -> int:
+    """The most clips (or `kimg` thousand) after which all runs have a checkpoint: only so can they be compared.
+
+    Raises CheckpointError.
+    """
     have = [{int(path.name.split("-")[0]) for path in network_checkpoints(run)} for run in runs]
     both = set.intersection(*have)
+    if kimg is not None and round(1000 * kimg) not in both:
+        have_both = ", ".join(f"{clips / 1000:g}" for clips in sorted(both))
+        raise CheckpointError(f"--kimg is {kimg:g}; both have checkpoints at {have_both}")
+    if kimg is not None:
+        return round(1000 * kimg)
     if not both:
         raise CheckpointError(f"{' and '.join(map(str, runs))} have no checkpoint after the same number of clips")
     return max(both)
@@ -144,7 +154,7 @@ def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]
         best = sorted(shares, key=lambda label: -shares[label])[:2]
         clear = [label for label in best if shares[label] >= CLEAR]
         if clear:
-            named[f"pca:{place}"] = {"name": ", ".join(clear), "share": round(shares[clear[0]], 3)}
+            named[f"pca:{place}"] = {"name": ", ".join(label.replace(", mean", "") for label in clear), "share": round(shares[clear[0]], 3)}
     return named
 
 

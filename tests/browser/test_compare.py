@@ -143,6 +143,7 @@ def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tm
         "Losses of swgan", "Losses of wgan-gp", "SWD to the real clips", "Diversity", "Motion", "Clips a second"]
     assert all("not comparable" in title for title in titles[:2])
     lines = "document.querySelector('[data-panel=swd] .pc-plot').data.map((line) => [line.name, line.x.at(-1)])"
+    page.wait_for_function(f"{lines}.length === 3")
     assert page.evaluate(lines) == [[name, 250] for name in ("one", "two", "young")]
     part(page, "along").select_option("clips")
     page.wait_for_function(f"{lines}[0][1] === 4")

@@ -50,13 +50,18 @@ def test_runs_that_cannot_be_compared_are_not_shipped(tmp_path):
         (tmp_path / name / "checkpoints" / f"{clips:09d}-network.safetensors").touch()
     with pytest.raises(CheckpointError, match="the same number of clips"):
         assets.common([tmp_path / "a", tmp_path / "b"])
+    (tmp_path / "b" / "checkpoints" / "000000100-network.safetensors").touch()
+    both = [tmp_path / "a", tmp_path / "b"]
+    assert assets.common(both) == assets.common(both, 0.1) == 100
+    with pytest.raises(CheckpointError, match=r"--kimg is 0\.2; both have checkpoints at 0\.1"):
+        assets.common(both, 0.2)
 
 
 @pytest.mark.skipif(not (ASSETS / f"{SHIPPED[0]}.safetensors").is_file(), reason="nothing is shipped")
 def test_what_is_shipped_is_a_pair_that_differs_in_the_loss_alone():
     swgan, wgan = (checkpoint.load(name) for name in SHIPPED)
     assert (swgan.clips, swgan.stage, swgan.sizes) == (wgan.clips, wgan.stage, wgan.sizes)
-    assert (swgan.frames, swgan.resolution) >= (16, 32)
+    assert (swgan.frames, swgan.resolution) >= (8, 16)
     assert {key for key in swgan.config if swgan.config[key] != wgan.config[key]} == {"loss"}
     results = []
     for name in SHIPPED:

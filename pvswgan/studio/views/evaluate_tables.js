@@ -14,12 +14,17 @@
     return span ? Math.min(Math.max((scale(value) - scale(floor)) / span, 0), 1) : 0;
   };
 
+  // A measure by which noise does as well as real clips says nothing of a model.
+  const blind = ({ better, floor, ceiling }) => (better === "higher" && ceiling >= floor) || (better === "lower" && ceiling <= floor);
+
   const BETTER = { lower: "lower is better", higher: "higher is better", "as the reals": "best near the floor" };
 
   function cell(value, row) {
     const node = make("td", "");
     node.append(make("b", figure(value)));
-    if (value !== null && row.floor !== row.ceiling) {
+    if (blind(row)) {
+      node.append(make("span", "says nothing here: noise does as well as real clips", { className: "pe-blind" }));
+    } else if (value !== null && row.floor !== row.ceiling) {
       const track = make("span", "", { className: "pe-track" });
       track.style.setProperty("--at", pvs.evaluate.place(value, row.floor, row.ceiling));
       track.setAttribute("aria-hidden", "true");
