@@ -154,7 +154,8 @@ def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]
         best = sorted(shares, key=lambda label: -shares[label])[:2]
         clear = [label for label in best if shares[label] >= CLEAR]
         if clear:
-            named[f"pca:{place}"] = {"name": ", ".join(label.replace(", mean", "") for label in clear), "share": round(shares[clear[0]], 3)}
+            name = ", ".join(label.replace(", mean", "") for label in clear)
+            named[f"pca:{place}"] = {"name": name, "share": round(shares[clear[0]], 3)}
     return named
 
 
