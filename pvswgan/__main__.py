@@ -54,10 +54,10 @@ def interpolate(model: ModelName, out: Out = Path("walk.mp4"), seeds: Annotated[
 def info(model: ModelName) -> None:
     """What a model is and what it was trained on."""
     m = checkpoint.load(model)
-    data, loss = m.config["data"], m.config["loss"]
+    data, loss, system = m.config["data"], m.config["loss"], m.config["network"].get("system", "pvswgan")
     print(f"{m.path}\nclips of {m.frames}x{m.resolution}x{m.resolution} (frames, pixels), latents of {m.latent_dim}\n"
           f"stage {m.stage} of {len(m.sizes) - 1}, alpha {m.alpha:g}, {m.clips / 1000:g} kimg\n"
-          f"data {data['source']} {data['path'] or ''}\nloss {loss}")
+          f"data {data['source']} {data['path'] or ''}\nloss {loss}, system {system}")
 
 
 if __name__ == "__main__":

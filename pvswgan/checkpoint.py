@@ -10,15 +10,16 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pvswgan import baselines
 from pvswgan.growth import GrowthPlan, make_plan
-from pvswgan.inference import Renderer, quickest
+from pvswgan.inference import Plain, Renderer, quickest
 from pvswgan.latents import affordable, sample_latents
 from pvswgan.networks import Generator
 
@@ -86,8 +87,15 @@ def plan_of(config: Mapping[str, Any]) -> GrowthPlan:
 
 
 def build_generator(config: Mapping[str, Any]) -> Generator:
-    """An untrained generator of the sizes that a resolved configuration asks for."""
+    """An untrained generator of the sizes and the system that a resolved configuration asks for.
+
+    Another system's (pvswgan.baselines) goes by the same type: it has what a Model needs, `start`, `grow` and `sizes`,
+    but not the layers.
+    """
     net = config["network"]
+    system = net.get("system", "pvswgan")                     # older files do not say
+    if system != "pvswgan":
+        return cast(Generator, baselines.make_generator(system, plan_of(config).sizes[-1]))
     return Generator(plan_of(config).sizes, net["latent_dim"], net["fmap_base"], net["fmap_max"])
 
 
@@ -122,7 +130,8 @@ class Model:
     """A trained generator to sample from.
 
     config: the resolved configuration of its run; sizes: (frames, resolution) of every stage; stage, alpha, clips: how
-    far it was trained; frames, resolution: the size of its clips, that of its stage.
+    far it was trained; frames, resolution: the size of its clips, that of its stage; parts: slices of a latent by name,
+    where its parts do different things (MoCoGAN's "content" and "motion"), else empty.
     """
 
     def __init__(self, generator: Generator, config: Mapping[str, Any], *, clips: int, stage: int, alpha: float,
@@ -131,9 +140,9 @@ class Model:
         self.config, self.clips, self.stage, self.alpha, self.path = dict(config), clips, stage, alpha, path
         self.sizes = generator.sizes
         self.frames, self.resolution = self.sizes[stage]
-        self.latent_dim = generator.latent_dim
+        self.latent_dim, self.parts = generator.latent_dim, generator.parts
         self.device = torch.device(device)
-        self._renderers: dict[bool, Renderer] = {}
+        self._renderers: dict[bool, Renderer | Plain] = {}
         self.centre = self._mean_activation()
 
     @torch.no_grad()
@@ -173,8 +182,10 @@ class Model:
             x = torch.lerp(self.centre, x, truncation)
         return self._renderer(x, fast)(x, stage, alpha).float().clamp(-1, 1).cpu()
 
-    def _renderer(self, x: Tensor, fast: bool) -> Renderer:
+    def _renderer(self, x: Tensor, fast: bool) -> Renderer | Plain:
         """Made at the first use, since it holds the weights once more."""
+        if not isinstance(self.generator, Generator):
+            return Plain(self.generator)
         if fast not in self._renderers:
             self._renderers[fast] = (quickest(self.generator, x[:1], self.stage) if fast
                                      else Renderer(self.generator, torch.float32))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pvswgan.baselines import Generator as OtherGenerator
 from pvswgan.conv import enlarge, widen
 from pvswgan.growth import factors
 from pvswgan.layers import Conv
@@ -46,6 +47,17 @@ class Renderer:
     def _colour(self, stage: int, x: Tensor) -> Tensor:
         weight, bias = self.colours[stage]
         return F.linear(x.permute(0, 2, 3, 4, 1).float(), weight, bias).permute(0, 4, 1, 2, 3)
+
+
+class Plain:
+    """Another system's generator (pvswgan.baselines), as it is and in float32."""
+
+    def __init__(self, generator: OtherGenerator) -> None:
+        self.generator = generator
+
+    @torch.inference_mode()
+    def __call__(self, x: Tensor, stage: int, alpha: float = 1.0) -> Tensor:
+        return self.generator.grow(x, stage, alpha)
 
 
 class _Ready:

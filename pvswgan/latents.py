@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -117,4 +118,4 @@ def on_sphere(z: Tensor) -> Tensor:
 def affordable(generator: Generator, samples: int, floats: int = 2**26) -> int:
     """So many samples of the first layer's activations as fit into `floats` numbers, at least 64. A generator that
     begins at its full size (no growing) has a first layer of millions."""
-    return min(samples, max(64, floats // generator.dense.shape[0]))
+    return min(samples, max(64, floats // math.prod(generator.base)))

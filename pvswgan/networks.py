@@ -59,6 +59,7 @@ class Generator(Network):
         check_sizes(sizes)
         self.sizes = [(int(t), int(r)) for t, r in sizes]
         self.latent_dim = latent_dim
+        self.parts: dict[str, slice] = {}       # of z, by name: here it has none (pvswgan.baselines has one that does)
         width = [channels(r, fmap_base, fmap_max) for _, r in self.sizes]
         self.base = (width[0], self.sizes[0][0], self.sizes[0][1], self.sizes[0][1])
         self.dense = nn.Parameter(torch.randn(width[0] * self.base[1] * self.base[2] ** 2, latent_dim))

@@ -16,10 +16,11 @@ from rich.table import Table
 
 from pvswgan.data.store import DataError
 from train import heap
+from train.baselines import make_engine
 from train.config import Config, ConfigError, dump, load
 from train.cost import duration, measure, remaining
 from train.distributed import Group, GroupError, join
-from train.engine import Engine, NotFinite, choose_device
+from train.engine import NotFinite, choose_device
 from train.loop import Stopped, start_or_resume
 from train.memory import free_memory, own_memory, process_memory, step_memory
 from train.precision import choose_precision
@@ -122,10 +123,12 @@ def _dry_run(settings: Config) -> None:
     device = choose_device(settings.device)
     settings = settings.model_copy(update={"precision": choose_precision(settings, device)})
     console.print(dump(settings))
-    engine = Engine(settings, device, settings.precision)
+    engine = make_engine(settings, device, settings.precision)
     for name, module in (("generator", engine.G), ("discriminator", engine.D),
                          (f"{settings.loss.name} head", engine.loss)):
-        console.print(f"{name}: {sum(p.numel() for p in module.parameters()):,} parameters")
+        count = sum(p.numel() for p in module.parameters())
+        if count:                                          # another system's loss has no head
+            console.print(f"{name}: {count:,} parameters")
     dim = partial(console.print, style="dim")
     per_clip, timed = measure(engine, say=dim)
     for shortage in engine.shortages:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from pvswgan.baselines import SYSTEMS, check_size
 from pvswgan.growth import GrowthPlan, PlanError, make_plan
 
 # Strict: YAML's yes and no are not numbers, and 1.5 is no whole one.
@@ -77,6 +78,8 @@ class Growth(Section):
 
 
 class Network(Section):
+    system: Literal["pvswgan", "videogan", "videogan-one-stream", "tgan", "mocogan"] = Field(
+        "pvswgan", description="which networks; all but pvswgan have sizes of their own and do not grow")
     latent_dim: Whole = Field(128, ge=1, le=1024, description="length of z")
     fmap_base: Whole = Field(
         1024, ge=8, le=16384, description="channels at H pixels: fmap_base * 2 / H, at most fmap_max")
@@ -84,7 +87,8 @@ class Network(Section):
     mbstd_group: Whole = Field(4, ge=1, description="clips that share a minibatch standard deviation")
 
 
-WHICH_LOSS = "swgan: sliced Wasserstein; wgan-gp: the comparison"
+WHICH_LOSS = ("swgan: sliced Wasserstein; wgan-gp: the comparison; gan (cross-entropy) and wgan-svc (singular values "
+              "clipped): those of the other systems")
 
 
 class SwganLoss(Section):
@@ -103,6 +107,20 @@ class WganGpLoss(Section):
     drift: Real = Field(0.001, ge=0, description="weight of E D(real)^2, which keeps the critic near 0")
 
 
+class GanLoss(Section):
+    name: Literal["gan"] = Field(description=WHICH_LOSS)
+    mask: Real = Field(0.1, ge=0, description="weight of the foreground's mask, of videogan with its two streams")
+
+
+class WganSvcLoss(Section):
+    name: Literal["wgan-svc"] = Field(description=WHICH_LOSS)
+    clip_interval: Whole = Field(
+        5, ge=1, le=1000, description="critic steps from one clipping of the critic's singular values to the next")
+
+
+AnyLoss = SwganLoss | WganGpLoss | GanLoss | WganSvcLoss
+LOSSES: dict[str, type[Section]] = {"swgan": SwganLoss, "wgan-gp": WganGpLoss, "gan": GanLoss, "wgan-svc": WganSvcLoss}
+GROWING = ("swgan", "wgan-gp")     # the losses of pvswgan; of the others each has its own (pvswgan.baselines)
 Augment = Literal["shift", "colour", "cutout"]
 
 
@@ -115,9 +133,11 @@ class Train(Section):
     batch: Batch | list[Batch] = Field(
         16, description="clips a step, of all processes together; a list: one a stage")
     lr: Rate | list[Rate] = Field(
-        1e-3, description="Adam's learning rate; a list: one a stage")
+        1e-3, description="the optimiser's learning rate; a list: one a stage")
+    optimiser: Literal["adam", "rmsprop"] = Field("adam", description="how weights follow their gradients")
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = Field(
-        [0.0, 0.99], description="Adam's two decay rates, of gradients and of their squares")
+        [0.0, 0.99], description="Adam's two decay rates, of gradients and of their squares; rmsprop: the second")
+    weight_decay: Decay = Field(0.0, description="pull of the weights to 0, added to their gradients")
     ema_half_life_kimg: Real = Field(
         10.0, ge=0, description="half-life of the averaged generator, the one that is sampled, in thousands of clips")
     critic_steps: Whole = Field(1, ge=1, le=16, description="critic steps for each generator step")
@@ -145,7 +165,7 @@ class Config(Section):
     data: Data = Data()
     growth: Growth = Growth()
     network: Network = Network()
-    loss: Annotated[SwganLoss | WganGpLoss, Field(discriminator="name")] = SwganLoss()
+    loss: Annotated[AnyLoss, Field(discriminator="name")] = SwganLoss()
     train: Train = Train()
     log: Log = Log()
 
@@ -174,8 +194,7 @@ def parse(data: Any, overrides: list[str] | None = None, origin: str = "configur
         raise ConfigError(f"{origin}: expected keys and values, got {type(data).__name__}")
     for text in overrides or []:
         _override(data, text)
-    if isinstance(data.get("loss"), dict):
-        data["loss"].setdefault("name", "swgan")
+    _name_loss(data)
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
@@ -213,6 +232,16 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
+def _name_loss(data: dict) -> None:
+    """A loss without a name is the system's usual one."""
+    network = data.get("network")
+    system = SYSTEMS.get(str(network.get("system"))) if isinstance(network, dict) else None
+    if system is not None and data.get("loss") is None:
+        data["loss"] = {}
+    if isinstance(data.get("loss"), dict):
+        data["loss"].setdefault("name", system.loss if system else "swgan")
+
+
 def _override(data: dict, text: str) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -248,7 +277,7 @@ def _sentences(error: ValidationError) -> list[str]:
             where = f"in {section}" if section else "here"
             told[place] = f"{place} is not a key; allowed {where}: {', '.join(_keys(finding['loc']))}"
         elif name in ("union_tag_invalid", "union_tag_not_found"):
-            told[place] = f"{place}.name is {value.get('name')!r}: allowed: swgan, wgan-gp"
+            told[place] = f"{place}.name is {value.get('name')!r}: allowed: {', '.join(LOSSES)}"
         else:
             told.setdefault(place, f"{place} is {value!r}: {_allowed(finding)}")
     return list(told.values())
@@ -258,7 +287,7 @@ def _place(loc: tuple) -> tuple[str, str]:
     """('train.batch.1', 'list') from pydantic's location, in which it names the alternatives that it tried."""
     parts, branch = [], ""
     for part in loc:
-        if part in ("swgan", "wgan-gp"):
+        if part in LOSSES:
             continue
         if isinstance(part, str) and (part in ("int", "float", "str") or "[" in part or "constrained" in part):
             branch = "list" if part.startswith("list") else "value"
@@ -290,8 +319,8 @@ def _allowed(finding: Any) -> str:
 def _keys(loc: tuple) -> list[str]:
     section: Any = Config
     for part in loc[:-1]:
-        if part in ("swgan", "wgan-gp"):
-            section = SwganLoss if part == "swgan" else WganGpLoss
+        if part in LOSSES:
+            section = LOSSES[part]
         elif part != "loss":
             section = section.model_fields[part].annotation
     return list(section.model_fields)
@@ -311,7 +340,8 @@ def _check_together(config: Config, origin: str) -> None:
         if isinstance(value, list) and len(value) != count:
             wrong.append(f"{name} lists {len(value)} values, but the plan has {count} stages")
     group = config.network.mbstd_group
-    if not wrong:
+    wrong += _check_system(config)
+    if not wrong and config.network.system == "pvswgan":
         wrong += [f"train.batch is {b} at stage {i}: allowed: a multiple of network.mbstd_group ({group}), or fewer"
                   for i, b in enumerate(config.batches()) if b > group and b % group]
     if not wrong:
@@ -325,8 +355,40 @@ def _check_together(config: Config, origin: str) -> None:
         raise ConfigError("\n".join(f"{origin}: {w}" for w in wrong))
 
 
+def _check_system(config: Config) -> list[str]:
+    """What does not go with the system: its loss, its size, and keys of pvswgan alone, which would say nothing."""
+    system, plan = config.network.system, config.plan()
+    losses = GROWING if system == "pvswgan" else (SYSTEMS[system].loss,)
+    wrong = [f"loss.name is {config.loss.name!r}: allowed with network.system {system}: {', '.join(losses)}"
+             ] * (config.loss.name not in losses)
+    if system == "pvswgan":
+        return wrong
+    own = [(f"network.{name}", getattr(config.network, name), Network.model_fields[name].default)
+           for name in ("latent_dim", "fmap_base", "fmap_max", "mbstd_group")]
+    own.append(("train.gp_interval", config.train.gp_interval, Train.model_fields["gp_interval"].default))
+    wrong += [f"{key} is {value}: allowed with network.system {system}: {usual}, which says nothing there"
+              for key, value, usual in own if value != usual]
+    if config.train.checkpointing == "on":
+        wrong.append(f"train.checkpointing is 'on': allowed with network.system {system}: auto, off")
+    if config.precision == "bfloat16":
+        wrong.append(f"precision is 'bfloat16': allowed with network.system {system}: auto, float32")
+    if min(config.batches(), default=2) < 2:
+        wrong.append(f"train.batch is 1: allowed with network.system {system}: 2 or more, for BatchNorm")
+    if len(plan.stages) > 1:
+        return [*wrong, f"growth gives {len(plan.stages)} stages, but network.system {system} does not grow: allowed: "
+                        f"growth.stages with one, such as [[{plan.sizes[-1][0]}, {plan.sizes[-1][1]}]]"]
+    try:
+        check_size(system, plan.sizes[0])
+    except ValueError as error:
+        wrong.append(f"growth.stages[0] is {list(plan.sizes[0])}: {error}")
+    return wrong
+
+
 def check_processes(config: Config, world: int) -> None:
-    """Raise ConfigError where `world` processes cannot share each stage's batch: whole minibatch-stddev groups each."""
+    """Raise ConfigError where `world` processes cannot share each stage's batch: whole minibatch-stddev groups each.
+    BatchNorm's statistics are those of one process's clips, so that the other systems train in one."""
+    if world > 1 and config.network.system != "pvswgan":
+        raise ConfigError(f"network.system is {config.network.system!r}: trained by one process, not by {world}")
     step = world * config.network.mbstd_group
     wrong = [f"train.batch is {b} at stage {i}: allowed with {world} processes: a multiple of {step} "
              f"({world} x network.mbstd_group)" for i, b in enumerate(config.batches()) if world > 1 and b % step]

@@ -14,7 +14,7 @@ from pvswgan.augment import augment
 from pvswgan.growth import Position
 from pvswgan.losses import SWGAN, WGANGP, Loss, Mix
 from pvswgan.networks import Discriminator, Generator, blend_real
-from train.config import Config, ConfigError, SwganLoss
+from train.config import GROWING, Config, ConfigError, SwganLoss, WganGpLoss
 from train.distributed import ALONE, Group
 from train.shortage import Shortage, give_up, is_shortage
 
@@ -39,23 +39,30 @@ class Engine:
         self.plan, self.batches, self.rates = config.plan(), config.batches(), config.rates()
         self.checkpointing = [config.train.checkpointing == "on"] * len(self.batches)     # of each stage
         self.shortages: list[Shortage] = []                            # what became of batches and checkpointing
-        net = config.network
-        self.G = Generator(self.plan.sizes, net.latent_dim, net.fmap_base, net.fmap_max).to(device)
-        self.D = Discriminator(self.plan.sizes, net.fmap_base, net.fmap_max, net.mbstd_group).to(device)
-        self.loss = make_loss(config, self.D.features).to(device)
-        self.G_ema = copy.deepcopy(self.G).requires_grad_(False)
+        self._build()
+        self.G_ema = copy.deepcopy(self.G).requires_grad_(False).eval()
         self.G.dtype = self.D.dtype = self.G_ema.dtype = getattr(torch, precision)
-        self.opt_G = self._adam(self.G.parameters())
-        self.opt_D = self._adam([*self.D.parameters(), *self.loss.parameters()])
+        self.opt_G = self._optimiser(self.G.parameters())
+        self.opt_D = self._optimiser([*self.D.parameters(), *self.loss.parameters()])
         self.generator = torch.Generator().manual_seed(config.seed)    # every random draw of a step
         self.clips = self.steps = self.critic_steps = 0
         self.phase = ""
         self.bad_step = torch.full((), -1, device=device)
 
-    def _adam(self, parameters) -> torch.optim.Adam:
-        beta1, beta2 = self.config.train.betas
+    def _build(self) -> None:
+        """Networks and loss."""
+        net = self.config.network
+        self.G = Generator(self.plan.sizes, net.latent_dim, net.fmap_base, net.fmap_max).to(self.device)
+        self.D = Discriminator(self.plan.sizes, net.fmap_base, net.fmap_max, net.mbstd_group).to(self.device)
+        self.loss = make_loss(self.config, self.D.features).to(self.device)
+
+    def _optimiser(self, parameters) -> torch.optim.Optimizer:
+        (beta1, beta2), decay = self.config.train.betas, self.config.train.weight_decay
+        if self.config.train.optimiser == "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=1e-3, alpha=beta2, weight_decay=decay, foreach=False)
         fused = self.device.type != "meta"           # train/memory.py counts a step there; it has no fused kernel
-        return torch.optim.Adam(parameters, lr=1e-3, betas=(beta1, beta2), eps=1e-8, fused=fused, foreach=False)
+        return torch.optim.Adam(parameters, lr=1e-3, betas=(beta1, beta2), eps=1e-8, weight_decay=decay, fused=fused,
+                                foreach=False)
 
     # --- one step ---------------------------------------------------------------------------------------------
 
@@ -74,7 +81,7 @@ class Engine:
         return terms
 
     def _enter_phase(self, at: Position) -> None:
-        """Adam starts anew, and takes the stage's learning rate, where a phase begins or ends (released code)."""
+        """The optimiser starts anew, and takes the stage's rate, where a phase begins or ends (released code)."""
         phase = f"{at.stage} {at.phase}"
         if phase != self.phase:
             for optimiser in (self.opt_G, self.opt_D):
@@ -174,19 +181,20 @@ class Engine:
 
     def _latents(self, n: int) -> Tensor:
         """This process's share of n latents."""
-        z = torch.randn(n, self.config.network.latent_dim, generator=self.generator)
+        z = torch.randn(n, self.G.latent_dim, generator=self.generator)
         return self.group.share(z).to(self.device)
 
     def _augment(self, clips: Tensor) -> Tensor:
         return augment(clips, self.config.train.augment, self.generator, self.group.rank, self.group.world)
 
     @torch.no_grad()
-    def _average(self, clips: int) -> None:
+    def _average(self, clips: int) -> float:
         """After a step of that many reals G_ema follows G with the configured half-life; shorter at the start, so that
-        it forgets the random weights (as StyleGAN2's ramp-up)."""
+        it forgets the random weights (as StyleGAN2's ramp-up). Returns the share of itself that it keeps."""
         half_life = min(self.config.train.ema_half_life_kimg * 1000, 0.05 * self.clips)
         keep = 0.5 ** (clips / half_life) if half_life > 0 else 0.0
         torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1 - keep)
+        return keep
 
     def align(self) -> None:
         """Take the first process's weights, where the group's machines have rounded unlike."""
@@ -243,7 +251,9 @@ def make_loss(config: Config, features: int) -> Loss:
     c = config.loss
     if isinstance(c, SwganLoss):
         return SWGAN(features, blocks=c.blocks, gp=c.gp, slope=c.slope, k=c.k, slope_penalty=c.slope_penalty)
-    return WGANGP(features, gp=c.gp, drift=c.drift)
+    if isinstance(c, WganGpLoss):
+        return WGANGP(features, gp=c.gp, drift=c.drift)
+    raise ConfigError(f"loss.name is {c.name!r}: allowed with network.system pvswgan: {', '.join(GROWING)}")
 
 
 def choose_device(name: str, group: Group = ALONE) -> torch.device:

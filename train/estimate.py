@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from train import heap
+from train.baselines import make_engine
 from train.config import ConfigError, parse
 from train.cost import measure
-from train.engine import Engine, choose_device
+from train.engine import choose_device
 from train.memory import free_memory, own_memory, process_memory, step_memory
 from train.precision import choose_precision
 from train.shortage import NotEnoughMemory
@@ -32,7 +33,7 @@ def main() -> None:
     device = choose_device(config.device)
     tell(say="finding the faster number format")
     precision = choose_precision(config, device)
-    engine = Engine(config, device, precision)
+    engine = make_engine(config, device, precision)
     per_clip, timed = measure(engine, SECONDS, say=lambda text: tell(say=text))
     tell(device=str(device), precision=precision, per_clip=per_clip, timed=timed,
          given_up=[shortage.sentence() for shortage in engine.shortages])

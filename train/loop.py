@@ -24,17 +24,18 @@ from pvswgan.data.build import Told
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
 from train import heap
+from train.baselines import make_engine
 from train.clips import sampler_of, store_of
 from train.config import Config, check_processes, dump, load
 from train.cost import duration
 from train.distributed import ALONE, Group, GroupError
-from train.engine import Engine, NotFinite, choose_device
+from train.engine import NotFinite, choose_device
 from train.measures import Ended, Measures
 from train.precision import choose_precision
 from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter, write_text
 from train.shortage import NotEnoughMemory
 from train.signals import StopSignals
-from train.work import step_flops
+from train.work import shares
 
 SHOWN = 12                 # fixed latents in every snapshot
 STATUS_SECONDS = 1.0       # between two writings of status.json
@@ -81,10 +82,10 @@ class Trainer:
         self.plan = config.plan()
         self.store = self.group.in_turn(self._open_store)
         self.sampler = sampler_of(config, self.store, self.group.rank, self.group.world)
-        self.engine = Engine(config, self.device, precision, self.group)
+        self.engine = make_engine(config, self.device, precision, self.group)
         self.engine.adapts = True
         self.measures = Measures(config.log, self.store, self.path, self.device, self._log, self._told_of_measuring)
-        self.work = [step_flops(config, stage) for stage in range(len(self.plan.stages))]
+        self.work = shares(config)
         self.seconds = self._waited = 0.0                    # of training; of it, for clips since the last tick
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
         self._before = 0                                     # clips before the last step

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from train import heap
+from train.baselines import make_engine
 from train.config import Config
 from train.engine import Engine
 
@@ -67,7 +68,7 @@ def step_memory(config: Config, precision: str, stages: Iterable[int] | None = N
     counted where it does. Takes a few seconds a stage, and no memory."""
     config = config.model_copy(update={"train": config.train.model_copy(update={"critic_steps": 1})})
     with LiveBytes() as live:
-        engine = Engine(config, torch.device("meta"), precision)
+        engine = make_engine(config, torch.device("meta"), precision)
         return [_of_stage(engine, live, stage) for stage in stages or range(len(engine.plan.stages))]
 
 

@@ -24,6 +24,8 @@ def choose_precision(config: Config, device: torch.device) -> str:
     unless it is clearly slower at the plan's last size, or the last that is not too large to time."""
     if config.precision != "auto":
         return config.precision
+    if config.network.system != "pvswgan":
+        return "float32"                          # BatchNorm, and plain layers that bfloat16 is not safe in (conv.py)
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if _slowdown(config, SMALL) > HOPELESS:

@@ -50,6 +50,14 @@ def step_flops(config: Config, stage: int) -> float:
     return sum(passes * clips * layer.flops for layer, passes, clips in step_layers(config, stage))
 
 
+def shares(config: Config) -> list[float]:
+    """A step's work a clip at each stage, to scale times by from one stage to the next. Another system has one stage,
+    and nothing to scale: its arithmetic is not counted."""
+    if config.network.system != "pvswgan":
+        return [1.0]
+    return [step_flops(config, stage) for stage in range(len(config.plan().stages))]
+
+
 def step_layers(config: Config, stage: int) -> list[tuple[Layer, int, int]]:
     """(layer, passes, batches in a pass) of one step: forward, gradient in the input and gradient in the weights cost
     the same."""

@@ -54,7 +54,8 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
     @app.get("/api/compare/choices", dependencies=guarded)
     def choices() -> dict[str, Any]:
         return {"sides": every_side(studio), "read_only": studio.settings.read_only,
-                "configurations": train_form.options()["configurations"]}
+                "configurations": [option for option in train_form.options()["configurations"]
+                                   if option["system"] in (None, "pvswgan")]}
 
     @app.post("/api/compare/facts", dependencies=guarded)
     def facts(wish: Sides) -> dict[str, Any]:

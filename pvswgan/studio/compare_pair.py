@@ -28,6 +28,9 @@ def plan(wish: Pair) -> list[tuple[str, Path, dict[str, Any]]]:
     the schema's. Raises FormError, ProcessError; FormError too if anything but the loss would differ."""
     item = train_form.find(wish.config)
     own = train_form.load(item)
+    if own.loss.name not in LOSSES:
+        raise train_form.FormError({"config": f"{wish.config} trains {own.network.system} with a loss of its own; "
+                                              "a pair is one of SWGAN and one of WGAN-GP."})
     if sentence := train_form.data_problem(own.data.path, typed=False):
         raise train_form.FormError({"data.path": sentence})
     runs, resolved = [], []

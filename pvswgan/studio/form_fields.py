@@ -36,7 +36,7 @@ LABELS = {
     "data.offset": "Random start", "data.stride": "Frame stride",
 }  # fmt: skip
 DOUBLINGS = {"growth.resolution": (4, 256), "growth.frames": (1, 64)}  # only these can be planned: a list to choose
-LOSSES: dict[str, type[schema.Section]] = {"swgan": schema.SwganLoss, "wgan-gp": schema.WganGpLoss}
+LOSSES = schema.LOSSES
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
 
 
@@ -135,7 +135,7 @@ def show(value: Any) -> str:
 
 
 def _sections() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(section, its properties in JSON schema); those of both losses; last the keys that stand alone."""
+    """(section, its properties in JSON schema); those of all losses; last the keys that stand alone."""
     alone: dict[str, Any] = {}
     for name, field in schema.Config.model_fields.items():
         kind = field.annotation

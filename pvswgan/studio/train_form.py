@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from pvswgan import baselines
+from pvswgan.baselines.system import CHANNELS, levels
 from pvswgan.growth import grown_axes
 from pvswgan.networks import Discriminator, Generator, channels
 from pvswgan.studio import form_fields, form_yaml
@@ -106,9 +108,10 @@ def options() -> dict[str, Any]:
 
 
 def _option(item: Configuration) -> dict[str, Any]:
-    option = {"id": item.id, "description": item.description, "error": None, "needs_folder": True}
+    option = {"id": item.id, "description": item.description, "error": None, "needs_folder": True, "system": None}
     try:
-        return option | {"needs_folder": load(item).data.path is not None}
+        config = load(item)
+        return option | {"needs_folder": config.data.path is not None, "system": config.network.system}
     except FormError as error:
         return option | {"error": str(error)}
 
@@ -253,12 +256,15 @@ def preview(config: schema.Config) -> dict[str, Any]:
     drawn = plan_json(plan)
     assert drawn is not None
     sizes = tuple(plan.sizes)
-    weights = _parameters(sizes, net.latent_dim, net.fmap_base, net.fmap_max, net.mbstd_group)
+    own = net.system == "pvswgan"
+    weights = (_parameters(sizes, net.latent_dim, net.fmap_base, net.fmap_max, net.mbstd_group) if own
+               else [_other_parameters(net.system, size) for size in sizes])
     rows = zip(drawn["stages"], config.batches(), weights, strict=True)
     for number, (stage, batch, (generator, critic)) in enumerate(rows):
         stage["grows"] = grown_axes(plan.sizes[number - 1], plan.sizes[number]) if number else ""
         stage["batch"] = batch
-        stage["channels"] = channels(stage["resolution"], net.fmap_base, net.fmap_max)
+        stage["channels"] = (channels(stage["resolution"], net.fmap_base, net.fmap_max) if own
+                             else CHANNELS[levels(sizes[number]) - 1])
         stage["parameters"] = {"generator": generator, "critic": critic}
     return drawn
 
@@ -275,6 +281,14 @@ def _parameters(
             critic = Discriminator(sizes[:stages], base, most, group)
         counts.append((_count(generator), _count(critic)))
     return counts
+
+
+@lru_cache(maxsize=64)
+def _other_parameters(system: str, size: tuple[int, int]) -> tuple[int, int]:
+    """The same of another system (pvswgan.baselines), which has one stage."""
+    with torch.device("meta"):
+        generator, critic = baselines.make_generator(system, size), baselines.make_critic(system, size)
+    return _count(generator), _count(critic)
 
 
 def _count(network: torch.nn.Module) -> int:

@@ -51,7 +51,7 @@ def test_every_key_of_the_schema_is_a_field_with_its_meaning() -> None:
     assert all(len(field.help) > 5 for field in fields.values()), "the meaning stands in train/config.py"
     assert {f.kind for f in fields.values()} == {"choice", "switch", "several", "text", "numbers", "stages"}
     assert fields["train.batch"].allowed == "whole, 1 to 4096" and fields["train.betas"].allowed.endswith("less than 1")
-    assert fields["loss.name"].choices == ("swgan", "wgan-gp")
+    assert fields["loss.name"].choices == tuple(schema.LOSSES) == ("swgan", "wgan-gp", "gan", "wgan-svc")
     assert [key for key, field in fields.items() if field.first and key not in form_fields.FIRST] == []
 
 
