@@ -12,6 +12,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -280,6 +282,16 @@ def _write(item: Item, piece: Piece, out: BinaryIO, rules: Rules) -> dict[str, A
     return dict(zip(COLUMNS, values, strict=True)) | more
 
 
+def _start_deaf() -> None:
+    """Start the process that forks the workers with Ctrl-C held back, as all its children then have it: a terminal's
+    reaches every process, also one that is still beginning, and it is for us to end them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end_with_parent() -> None:
     """A worker whose main process was killed would wait for work for ever."""
     parent = multiprocessing.parent_process()
@@ -351,6 +363,7 @@ class _Workers:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([__name__])
+            _start_deaf()
             self._before = set(multiprocessing.active_children())
             self._pool = ProcessPoolExecutor(self._workers, context, _end_with_parent)
         following = self._waiting[-1][0] + 1 if self._waiting else index
