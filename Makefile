@@ -18,7 +18,7 @@ app: $(VENV)/app
 	$(RUN) app.py $(ARGS)
 
 test: $(VENV)/dev
-	$(RUN) -m pytest -n 3 --dist worksteal $(ARGS)
+	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 quick: $(VENV)/dev
 	$(RUN) -m pytest -m "not slow and not browser" $(ARGS)

@@ -53,20 +53,20 @@ def test_a_long_import_is_cancelled_and_goes_on(page: Any, urls: Callable[..., s
     ref(page, "form-note").get_by_text("Nothing is here yet").wait_for()
     fill(page, source="faces")
     assert page.locator("#pd-resolution").input_value() == "256" and not page.locator("#pd-clips").is_visible()
-    fill(page, source="shapes", clips="1600", frames="8", resolution="32")
+    fill(page, source="toyfaces", clips="6400", frames="8", resolution="32")  # some seconds on any machine
     assert not page.locator("#pd-path").is_visible() and not page.locator("#pd-fps").is_visible()
-    ref(page, "room").get_by_text("Takes 49.8 MiB").wait_for()
+    ref(page, "room").get_by_text("Takes 199").wait_for()
     page.get_by_role("button", name="Start import").click()
     card = job(page, "running")
-    fill(page, source="toyfaces")
+    fill(page, source="shapes")
     assert page.locator("#pd-resolution").input_value() == "32", "chosen by hand"
     bar = f"document.querySelector('{PAGE} [role=progressbar]')"
     page.wait_for_function(f"() => Number({bar}.getAttribute('aria-valuenow')) > 0")
     card.get_by_role("button", name="Cancel").click()
     card = job(page, "cancelled")
-    assert "Resume goes on from there" in card.inner_text() and not list(cache.glob("shapes-*"))
+    assert "Resume goes on from there" in card.inner_text() and not list(cache.glob("toyfaces-*"))
     reached = int(page.locator(f"{PAGE} [role=progressbar]").get_attribute("aria-valuenow"))
-    assert 0 < reached < 100 and "shapes-32" in ref(page, "unfinished").inner_text()
+    assert 0 < reached < 100 and "toyfaces-32" in ref(page, "unfinished").inner_text()
 
     page.reload()  # nothing of it lives in the page
     card = job(page, "cancelled")
@@ -75,7 +75,7 @@ def test_a_long_import_is_cancelled_and_goes_on(page: Any, urls: Callable[..., s
     assert page.locator(f'{PAGE} [data-fact="Clips"]').count() == 0, "nobody waited for it in this page: it is offered"
     card.get_by_role("button", name="Open").click()
     ref(page, "store").wait_for()
-    assert page.locator(f'{PAGE} [data-fact="Clips"]').inner_text() == "1,600"
+    assert page.locator(f'{PAGE} [data-fact="Clips"]').inner_text() == "6,400"
 
 
 @pytest.mark.slow
