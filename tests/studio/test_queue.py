@@ -22,8 +22,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, A
     calls = []
 
     def begin(folder: Path, config: Path, overrides: dict[str, Any]) -> str:
-        calls.append((folder.name, config.read_text(), dict(overrides)))
         fakerun.FakeRun(folder, pid=os.getpid()).status("running")
+        calls.append((folder.name, config.read_text(), dict(overrides)))  # last: whoever waits for it may end the run
         return folder.name
 
     monkeypatch.setattr(processes, "begin", begin)
