@@ -6,6 +6,7 @@ are refused, all at once, each with its key, its value and what is allowed.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,13 +16,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pvswgan.baselines import SYSTEMS, check_size
 from pvswgan.growth import GrowthPlan, PlanError, make_plan
 
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
+
+def _number(value: Any) -> Any:
+    """1e-3 is a word to YAML 1.1, whose numbers with an exponent have a dot and a sign: 1.0e-3."""
+    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+
+
 # Strict: YAML's yes and no are not numbers, and 1.5 is no whole one.
 Whole = Annotated[int, Field(strict=True)]
-Real = Annotated[float, Field(strict=True)]
-Kimg = Annotated[Real, Field(ge=0, le=1e6)]
+_Written = BeforeValidator(_number)     # behind the limits: before them they would be missing in the JSON schema
+Real = Annotated[float, Field(strict=True), _Written]
+Kimg = Annotated[float, Field(strict=True, ge=0, le=1e6), _Written]
 Batch = Annotated[Whole, Field(ge=1, le=4096)]
-Rate = Annotated[Real, Field(gt=0, le=1)]
-Decay = Annotated[Real, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(strict=True, gt=0, le=1), _Written]
+Decay = Annotated[float, Field(strict=True, ge=0, lt=1), _Written]
 Stride = Annotated[Whole, Field(ge=1, le=64)]
 
 
@@ -45,7 +55,7 @@ class Data(Section):
     offset: bool = Field(True, description="begin at a random frame of a clip; no: always at its first")
     stride: Stride | Annotated[list[Stride], Field(min_length=1, max_length=8)] = Field(
         1, description="source frames from one frame of a clip to the next; a list: one is drawn for each clip")
-    fps: Annotated[Real, Field(gt=0, le=1000)] | None = Field(
+    fps: Annotated[float, Field(strict=True, gt=0, le=1000), _Written] | None = Field(
         None, description="frames a second that videos are brought to; null: each file's own")
     split: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="use the clips of this split only, such as train; null: all")
@@ -73,7 +83,7 @@ class Growth(Section):
         600, description="thousands of clips over which a stage fades in; a list: one a stage")
     stable_kimg: Kimg | list[Kimg] = Field(
         600, description="thousands of clips after the fade; a list: one a stage")
-    total_kimg: Annotated[Real, Field(gt=0, le=1e6)] | None = Field(
+    total_kimg: Annotated[float, Field(strict=True, gt=0, le=1e6), _Written] | None = Field(
         None, description="thousands of clips in all: the last stage trains on till then; null: as the stages add up")
 
 

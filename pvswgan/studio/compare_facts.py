@@ -15,7 +15,7 @@ from PIL import Image
 from pvswgan import video
 from pvswgan.checkpoint import CheckpointError, build_generator
 from pvswgan.metrics.swd import patch_swd
-from pvswgan.studio import sheet_measures, train_watch
+from pvswgan.studio import compare_stats, sheet_measures, train_watch
 from pvswgan.studio.form_fields import flat
 from pvswgan.studio.models import UnknownModelError
 from train.run import RunFolder, Sample
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 KEPT = 2000  # distances remembered
 MOST_ROWS = 2000
 LOOKING_S = 1.0
-DRAWN = ("seconds", "loss_G", "loss_D", "clips_per_s")
 _known: OrderedDict[tuple[Path, int, Path, int], float | None] = OrderedDict()
 _measuring = threading.Lock()
 
@@ -86,7 +85,7 @@ def _costs(config: Mapping[str, Any], run: RunFolder | None) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError):
         pass  # a configuration that is not there yet, or damaged
     if run is not None:
-        rows = _rows(run.stats())
+        rows = compare_stats.rows(run)
         status, last = run.status() or {}, rows[-1] if rows else {}
         costs |= {"seconds": last.get("seconds"), "clips_per_s": train_watch.finite(last.get("clips_per_s")),
                   "device": status.get("device"), "state": train_watch.state_of(run)[0]}  # fmt: skip
@@ -102,7 +101,7 @@ def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
     Every row says where it is: clips (seen), steps (of the critic and generator, clips over batch), seconds (trained).
     Measuring new samples stops after `seconds`; what is measured is remembered, so the next call gets further.
     """
-    rows = _rows(run.stats())
+    rows = compare_stats.rows(run)
     measured, waiting = measures(run, seconds)
     if rows:
         at = [row["clips"] for row in rows]
@@ -111,19 +110,6 @@ def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
             for row, value in zip(measured, along, strict=True):
                 row[key] = float(value)
     return {"rows": rows[:: max(1, len(rows) // MOST_ROWS)], "measures": measured, "waiting": waiting}
-
-
-def _rows(stats: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The lines with losses, and how many steps each came after."""
-    rows: list[dict[str, Any]] = []
-    for line in stats:
-        clips = line.get("clips")
-        if not isinstance(clips, int | float) or "loss_D" not in line:
-            continue
-        before = rows[-1] if rows else {"clips": 0, "steps": 0.0}
-        steps = before["steps"] + (clips - before["clips"]) / (line.get("batch") or 1)
-        rows.append({"clips": clips, "steps": steps} | {key: train_watch.finite(line.get(key)) for key in DRAWN})
-    return rows
 
 
 def measures(run: RunFolder, seconds: float = LOOKING_S) -> tuple[list[dict[str, Any]], int]:

@@ -57,4 +57,5 @@ def start(wish: Pair, root: Path) -> list[dict[str, str]]:
         for name, config, changes in runs:
             queue.add(name, config, changes)
         return [{"name": name, "id": ""} for name, _, _ in runs]
-    return [{"name": name, "id": processes.start(root, name, config, changes)} for name, config, changes in runs]
+    ids = processes.start_all(root, runs)
+    return [{"name": name, "id": id} for (name, _, _), id in zip(runs, ids, strict=True)]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,27 @@ def begin(folder: Path, config: Path, overrides: Mapping[str, Any]) -> str:
         folder.rmdir()
         raise
     return folder.name
+
+
+def start_all(root: Path, runs: Sequence[tuple[str, Path, Mapping[str, Any]]]) -> list[str]:
+    """Start several trainings, (name, configuration, overrides) each, or none of them; returns the runs' ids."""
+    begun: list[str] = []
+    for name, config, overrides in runs:
+        try:
+            begun.append(start(root, name, config, overrides))
+        except (ProcessError, OSError) as error:
+            for id in begun:
+                _take_back(root.resolve() / id)
+            raise ProcessError(f"None of the {len(runs)} trainings was started: {name} failed. {error}") from error
+    return begun
+
+
+def _take_back(folder: Path) -> None:
+    """End a training that this studio started a moment ago, before it has done anything, and forget its folder."""
+    child = _children.pop(folder)
+    child.kill()
+    child.wait()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def resume(run: RunFolder) -> None:

@@ -22,6 +22,7 @@ from pvswgan.studio.views import css, static_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ("127.0.0.1", "localhost", "::1")
+CLEARED_S = (600, 3600)  # how often files of the API are looked through, and how old one may be; at the end all go
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _pages() -> list[tuple[str, Any]]:
 
 def build_page(studio: Studio, pages: list[tuple[str, Any]]) -> gr.Blocks:
     """One page of tabs: switching keeps each tab's state, and only an opened tab is built in the browser."""
-    blocks = gr.Blocks(title="PVSWGAN Studio", analytics_enabled=False, fill_width=True)
+    blocks = gr.Blocks(title="PVSWGAN Studio", analytics_enabled=False, fill_width=True, delete_cache=CLEARED_S)
     with blocks, gr.Tabs(elem_id="pvs-tabs"):
         for title, page in pages:
             with gr.Tab(title, id=title.lower(), elem_id=f"pvs-tab-{title.lower()}"):

@@ -17,6 +17,7 @@ from PIL import Image
 import pvswgan
 from pvswgan import video
 from pvswgan.latents import sample_latents
+from pvswgan.studio import processes
 from tests.browser import studio_here
 from tests.browser.conftest import write_model
 from tests.studio import fakerun
@@ -180,6 +181,19 @@ def test_a_blind_quiz_keeps_its_answers_to_the_end(page: Any, url: str) -> None:
     assert set(sizes) == {8, 16} and told.count("✗") == 1  # in an order drawn by lot
 
 
+def no_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second process that is asked for does not start; all others do."""
+    popen, asked = processes.subprocess.Popen, []
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) == 2:
+            raise OSError(12, "Cannot allocate memory")
+        return popen(*arguments, **options)
+
+    monkeypatch.setattr(processes.subprocess, "Popen", start)
+
+
 def test_an_empty_studio_offers_a_pair_that_differs_in_the_loss(
     page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +205,10 @@ def test_an_empty_studio_offers_a_pair_that_differs_in_the_loss(
         part(page, "pairConfig").select_option("tiny")
         part(page, "pairName").fill("duel")
         page.get_by_label("both now").check()
+        no_second(monkeypatch)
+        part(page, "pairStart").click()
+        page.get_by_text("None of the 2 trainings was started: duel-wgan-gp failed. The training could not").wait_for()
+        assert not list((tmp_path / "runs").glob("duel*")) and page.evaluate("pvs.compareView.state.ids") == []
         part(page, "pairStart").click()
         page.wait_for_function("pvs.compareView.state.ids.length === 2")
         try:

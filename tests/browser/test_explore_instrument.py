@@ -6,13 +6,16 @@ import io
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from pvswgan.studio import projections
 from pvswgan.studio.models import ClipRequest, Models
 from pvswgan.studio.points import Point
+from tests.browser import studio_here
 from tests.browser.exploring import close_to, enter, expected, pixels, request, settle, slider, state
 
 pytestmark = pytest.mark.browser
@@ -252,6 +255,52 @@ def test_a_clip_of_ones_own_is_fitted_and_shown_beside_the_models(
     page.get_by_role("button", name="Undo").click()
     settle(page)
     assert state(page)["latent"] is None
+
+
+def test_a_fit_is_found_again_when_the_page_is_loaded_anew(
+    page: Any, library: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projections, "STEPS", 100_000)
+    strip = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 128, 3), np.uint8)).save(strip, "png")
+    mine = {"name": "mine.png", "mimeType": "image/png", "buffer": strip.getvalue()}
+    fitting = "document.querySelector('[data-ref=fitBar]')?.value > 0"
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    kept = "sessionStorage.getItem('pvs-explore-fit')"
+    with studio_here(**library) as url:
+        enter(page, url)
+        unfold(page, "Your clip")
+        page.locator("[data-ref=file]").set_input_files(mine)
+        page.wait_for_function(fitting)
+        page.goto("about:blank")
+        enter(page, url, "?model=run:first")  # of another model than the clip is fitted in
+        page.wait_for_function(fitting)
+        page.reload()
+        page.wait_for_function(fitting)
+        assert "Fitting: step " in page.locator("[data-ref=fitText]").inner_text() and stop.is_enabled()
+        job = page.evaluate(f"JSON.parse({kept}).id")
+        assert httpx.get(f"{url}/api/project/{job}").json()["state"] == "running"
+        stop.click()
+        page.wait_for_selector("[data-ref=pair][data-latent]")
+        assert pixels(page, "target").shape == (16, 16, 3) and state(page)["latent"] is None
+        page.get_by_role("button", name="Go to its latent").click()
+        settle(page)
+        assert state(page)["model"] == "asset:small" and state(page)["latent"] and page.evaluate(kept) is None
+        page.locator("[data-ref=file]").set_input_files(mine)
+        page.wait_for_function(fitting)
+        job = page.evaluate(f"JSON.parse({kept}).id")
+        page.goto("about:blank")
+        httpx.post(f"{url}/api/project/{job}/stop").raise_for_status()
+        while httpx.get(f"{url}/api/project/{job}").json()["state"] == "running":
+            page.wait_for_timeout(50)
+        enter(page, url)  # it has ended meanwhile
+        page.wait_for_selector("[data-ref=pair][data-latent]")
+        settle(page)
+        assert state(page)["latent"] and (pixels(page) == pixels(page, "fitted")).all()
+        page.evaluate("sessionStorage.setItem('pvs-explore-fit', '{\"id\": \"0000\", \"model\": \"asset:small\"}')")
+        page.reload()
+        page.get_by_role("alert").filter(has_text="This fit is not known here any more").wait_for()
+        assert page.locator("[data-ref=fit]").is_hidden() and page.evaluate(kept) is None
 
 
 def test_help_and_a_narrow_screen_reach_everything(browser: Any, studio: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -18,7 +19,7 @@ from gradio_client.exceptions import AppError, AuthenticationError
 
 import pvswgan
 from pvswgan import latents, video
-from pvswgan.studio import api, projections
+from pvswgan.studio import api, projections, server
 from tests.browser import studio_here
 from tests.browser.conftest import write_model
 from tests.studio import fakerun
@@ -115,6 +116,34 @@ def test_clips_are_those_of_the_library(client: Client, place: Path) -> None:
 )
 def test_what_is_wrong_is_a_sentence(client: Client, call: str, arguments: tuple[Any, ...], words: str) -> None:
     assert words in refused(client, *arguments, api_name=call)
+
+
+@pytest.mark.parametrize("times", [(1, 3), (600, 3600)], ids=["by age", "at the end"])
+def test_files_that_went_through_are_cleared(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(server, "CLEARED_S", times)
+    for name in ("GRADIO_TEMP_DIR", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (tmp_path / "TMPDIR").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it has been asked for before
+    monkeypatch.setattr(projections, "STEPS", 8)
+    monkeypatch.setattr(projections, "SAMPLES", 8)
+
+    def left() -> list[Path]:
+        folders = (tmp_path / "GRADIO_TEMP_DIR", tmp_path / "TMPDIR")
+        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+    mine = video.write(pvswgan.load(place / "assets" / "small.safetensors").sample(1, seed=9), tmp_path / "mine.webp")
+    with studio_here(runs=place / "runs", assets=place / "assets") as url:
+        client = asked(url, place)
+        client.predict(MODEL, api_name="/sample")
+        client.predict(MODEL, handle_file(mine), "npz", api_name="/project")
+        if times[0] == 1:
+            until(lambda: not left())
+        else:
+            assert {path.name for path in left()} == {"mine.webp", "sample-seed0.mp4", "projection.npz"}
+    until(lambda: not left())
 
 
 def test_no_file_of_this_machine_is_taken(client: Client, place: Path) -> None:

@@ -68,6 +68,38 @@ def test_curves_know_steps_and_seconds_and_measure_samples_against_real_clips(ro
     assert compare_facts.measures(RunFolder(root / "a"), seconds=-1)[1] == 2
 
 
+def test_of_a_runs_statistics_only_what_is_new_is_read(root: Path) -> None:
+    """And what is shown is what the whole file says: as it grows, after a crash, and of another run of that name."""
+    path = root / "a" / "stats.jsonl"
+
+    def clips() -> list[float]:
+        rows = http.get("/api/compare/curves", params={"id": "run:a"}).json()["rows"]
+        whole = RunFolder(root / "a").stats()
+        assert [row["loss_D"] for row in rows] == [line["loss_D"] for line in whole if "loss_D" in line]
+        return [row["clips"] for row in rows]
+
+    def add(text: str) -> None:
+        with path.open("a") as file:
+            file.write(text)
+
+    line = '{{"clips": {}, "batch": 16, "loss_G": 0.5, "loss_D": {}, "seconds": 1.0}}\n'.format
+    with client(root) as http:
+        before = clips()
+        add(line(6500, 0.25) + line(7000, 0.75) + line(7500, 0.5)[:20])
+        assert clips() == [*before, 6500, 7000]  # the last line is still being written
+        add(line(7500, 0.5)[20:] + '{"clips": 6500, "event": "resumed"}\n' + line(7000, 0.125))
+        assert clips() == [*before, 6500, 7000]
+        rows = compare_facts.curves(RunFolder(root / "a"))["rows"]
+        assert rows[-1]["steps"] == rows[-2]["steps"] + 500 / 16 == 7000 / 16
+        whole, size = path.read_text(), path.stat().st_size
+        path.write_text(whole[:300] + " " * (size - 300))
+        assert len(compare_facts.curves(RunFolder(root / "a"))["rows"]) == len(rows), "nothing is read a second time"
+        path.write_text(line(500, 0.5))
+        assert clips() == [500]
+        path.unlink()
+        assert clips() == []
+
+
 def test_a_pair_differs_in_the_loss_alone(configs: Path, root: Path) -> None:
     runs = compare_pair.plan(Pair(config="tiny", name="duel"))
     assert [name for name, _, _ in runs] == ["duel-swgan", "duel-wgan-gp"]

@@ -75,6 +75,15 @@ def test_only_the_four_requests(tmp_path: Path) -> None:
         processes.request(RunFolder(run.folder), "../../x")
 
 
+def test_of_several_all_start_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "command", lambda *_: ["sleep", "60"])
+    runs = [("one", tmp_path / "c.yaml", {}), ("one", tmp_path / "c.yaml", {}), ("../x", tmp_path / "c.yaml", {})]
+    with pytest.raises(processes.ProcessError, match="None of the 3 trainings was started: ../x failed. The name"):
+        processes.start_all(tmp_path / "runs", runs)
+    assert not list((tmp_path / "runs").iterdir())
+    assert not [child for child in psutil.Process().children() if child.cmdline() == ["sleep", "60"]]
+
+
 def test_a_command_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "COMMAND", ("/nowhere/python",))
     with pytest.raises(processes.ProcessError, match="could not be started"):

@@ -41,6 +41,15 @@ def test_defaults_stand_on_their_own():
     assert parse(FACES | {"train": {"betas": [0, 0.99]}}).train.betas == [0.0, 0.99]      # Adam refuses the integer
 
 
+@pytest.mark.parametrize("text", ["1e-3", "+1E-3", "1.e-3", ".1e-2", "1.0e-3", "0.001"])
+def test_a_number_is_one_however_its_exponent_is_written(tmp_path, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"data: {{source: toyfaces, split: 1e-3}}\ntrain: {{lr: {text}, betas: [0, 9e-1]}}\n")
+    config = load(path, [f"growth.fade_kimg=[{text}, 2e1, 2, 2]", "train.batch=1"])
+    assert config.train.lr == config.growth.fade_kimg[0] == 0.001 and config.growth.fade_kimg[1] == 20
+    assert config.train.betas == [0, 0.9] and config.data.split == "1e-3"     # where text is wanted it stays text
+
+
 @pytest.mark.parametrize("data, words", [
     ({"sead": 1}, "sead is not a key; allowed here: seed, device"),
     ({"train": {"batchsize": 4}}, "train.batchsize is not a key; allowed in train: batch, lr"),
@@ -48,6 +57,11 @@ def test_defaults_stand_on_their_own():
     ({"loss": {"name": "lsgan"}}, "loss.name is 'lsgan': allowed: swgan, wgan-gp"),
     ({"train": {"lr": -1}}, "train.lr is -1"),
     ({"train": {"lr": "fast"}}, "train.lr is 'fast'"),
+    ({"train": {"lr": "1e-3x"}}, "train.lr is '1e-3x': allowed: a number$"),
+    ({"train": {"lr": "1e-"}}, "train.lr is '1e-': allowed: a number$"),
+    ({"train": {"lr": "1e999"}}, "train.lr is inf: allowed: a finite number$"),
+    ({"train": {"lr": [1e-3, "x"]}}, "train.lr.1 is 'x': allowed: a number$"),
+    ({"seed": "1e3"}, "seed is '1e3': allowed: a whole number$"),
     ({"train": {"batch": [8, 8]}}, "train.batch lists 2 values, but the plan has 4 stages"),
     ({"train": {"batch": 6}}, r"train.batch is 6 at stage 0: allowed: a multiple of network.mbstd_group \(4\)"),
     ({"train": {"augment": ["zoom"]}}, "train.augment.0 is 'zoom'"),

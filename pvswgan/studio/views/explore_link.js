@@ -95,7 +95,7 @@
 
     const query = new URLSearchParams(location.search);
     const waited = pvs.onOpen("explore", open);
-    if (!waited && query.get("e")) openLink(query.get("model"), query.get("e"));
-    else if (!waited) open({ model: query.get("model") });
+    const first = waited ? null : query.get("e") ? openLink(query.get("model"), query.get("e")) : open({ model: query.get("model") });
+    Promise.resolve(first).then(view.resumeFit); // what it finds becomes the point, so after the link's
   };
 })();

@@ -4,6 +4,7 @@
   const pvs = window.pvs;
   pvs.explorer = pvs.explorer || {};
   const ASK = 400; // milliseconds from one look at the fit to the next
+  const KEPT = "pvs-explore-fit"; // in sessionStorage: the job that this tab waits for, {id, model}
 
   const duration = (s) => (s < 60 ? `${Math.max(1, Math.round(s))} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`);
 
@@ -16,38 +17,84 @@
     const send = attempt(async (file) => {
       if (current) throw new Error("A clip is being fitted already: stop that first.");
       const { model } = state;
-      view.unfold("c");
-      const job = (current = { model });
-      ref.drop.hidden = true;
-      ref.fit.hidden = false;
-      ref.fitStop.disabled = true;
-      ref.fitBar.removeAttribute("value"); // on its way: nothing to count yet
-      ref.fitText.textContent = `Sending ${file.name}…`;
-      try {
+      await busy({ model }, `Sending ${file.name}…`, async (job) => {
         const url = `api/project?model=${encodeURIComponent(model)}`;
         const answer = await pvs.json(url, undefined, { method: "POST", body: file });
         job.id = answer.job;
-        ref.fitStop.disabled = false;
+        keep(job);
         await follow(job);
+      });
+    });
+
+    // The page was loaded anew while a clip was being fitted: the fit went on meanwhile, or has ended.
+    view.resumeFit = attempt(async () => {
+      const job = kept();
+      if (job && !current) await busy(job, "Looking how far the fit is…", follow);
+    });
+
+    // Shows that a fit is on its way while work(job) lasts.
+    async function busy(job, text, work) {
+      current = job;
+      view.unfold("c");
+      ref.drop.hidden = true;
+      ref.fit.hidden = false;
+      ref.fitStop.disabled = true;
+      ref.fitBar.removeAttribute("value"); // nothing to count yet
+      ref.fitText.textContent = text;
+      try {
+        await work(job);
       } finally {
         current = null;
         ref.drop.hidden = false;
         ref.fit.hidden = true;
       }
-    });
+    }
+
+    // Where the browser keeps nothing, a fit is lost with the page.
+    function keep(job) {
+      try {
+        if (job) sessionStorage.setItem(KEPT, JSON.stringify(job));
+        else sessionStorage.removeItem(KEPT);
+      } catch {
+        // The fit itself goes on all the same.
+      }
+    }
+
+    function kept() {
+      try {
+        return JSON.parse(sessionStorage.getItem(KEPT));
+      } catch {
+        return null;
+      }
+    }
+
+    async function ask(job) {
+      try {
+        const now = await pvs.json(`api/project/${encodeURIComponent(job.id)}`);
+        if (now.state !== "running") keep(null);
+        return now;
+      } catch (error) {
+        if (error.status === 404) keep(null); // otherwise the page may be going, or the network is away: look again then
+        throw error;
+      }
+    }
 
     async function follow(job) {
-      showTarget(job).catch(view.fail);
+      let now = await ask(job);
+      const begun = showTarget(job).catch(view.fail);
+      ref.fitStop.disabled = false;
       for (;;) {
-        const now = await pvs.json(`api/project/${encodeURIComponent(job.id)}`);
         if (now.steps) ref.fitBar.value = now.step / now.steps;
         const left = now.eta_s === null ? "" : `, ${duration(now.eta_s)} left`;
         const apart = now.distance === null ? "" : `, distance ${now.distance.toFixed(3)}`;
         ref.fitText.textContent = `Fitting: step ${now.step} of ${now.steps}${left}${apart}`;
         if (now.state === "failed") throw new Error(now.error || "The clip could not be fitted.");
-        if (now.state !== "running") return arrive(job, now);
+        if (now.state !== "running") break;
         await new Promise((done) => setTimeout(done, ASK));
+        now = await ask(job);
       }
+      await begun; // it takes away the last clip's picture, for which there is a new one now
+      await arrive(job, now);
     }
 
     async function showTarget(job) {

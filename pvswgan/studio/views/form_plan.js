@@ -64,16 +64,16 @@
       }
       const rows = plan.stages.map((stage, number) => {
         const row = pvs.node("tr");
-        row.append(...COLUMNS.map(([, show, part]) => {
+        row.append(...COLUMNS.map(([heading, show, part]) => {
           const cell = pvs.node("td", "", String(show(stage, number)));
+          cell.dataset.heading = heading; // a narrow screen shows it in each cell
           if (part) cell.dataset.cost = part;
           return cell;
         }));
         return row;
       });
       const foot = pvs.node("caption", "", `${plan.stages.length} stages, ${kimg(plan.total)} kimg in all ` +
-        `(${plan.total.toLocaleString("en")} clips shown).`);
-      foot.append(pvs.node("span", "pt-wide", " Weights: of generator and critic as far as they have grown."));
+        `(${plan.total.toLocaleString("en")} clips shown). Weights: of generator and critic as far as they have grown.`);
       this.parts["plan-table"].replaceChildren(foot, head, ...rows);
     }
 

@@ -1,7 +1,8 @@
 // What all views of the studio share: mounting, requests, tabs. Everything lives in window.pvs.
 //
 //   pvs.view(name, mount)      a view's script registers itself; mount({element, props, ...}) runs once per component
-//   pvs.json(url, body?)       GET, or POST with a JSON body; the answer parsed; throws Error(a sentence for people)
+//   pvs.json(url, body?)       GET, or POST with a JSON body; the answer parsed; throws Error(a sentence for people), its
+//                              status: of the answer, where there was one
 //   pvs.request(url, body?)    the same, but gives the Response
 //   pvs.latest(send)           "latest wins": see below
 //   pvs.plotly()               loads plotly.js on first use; a promise of window.Plotly
@@ -51,7 +52,7 @@
       if (error.name === "AbortError") throw error;
       throw new Error("The studio does not answer. Is it still running?");
     }
-    if (!response.ok) throw new Error(await sentence(response));
+    if (!response.ok) throw Object.assign(new Error(await sentence(response)), { status: response.status });
     return response;
   };
 

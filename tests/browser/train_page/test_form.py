@@ -131,6 +131,11 @@ def test_fields_and_yaml_are_in_step(page: Any, studio: Studio) -> None:
     page.keyboard.type("# so much for that")  # over what the click has selected
     page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
     assert rate.input_value() == "0.0015"
+    text.fill(good.replace("lr: 0.0015", "lr: 1e-3x"))
+    page.locator('[data-problem="train.lr"]').get_by_text("allowed: a number").wait_for()
+    text.fill(good.replace("lr: 0.0015", "lr: 2e-3"))
+    page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
+    assert rate.input_value() == "2e-3" and page.locator('[data-problem="train.lr"]').inner_text() == ""
 
 
 def test_time_and_memory_before_the_start_and_the_queue(page: Any, studio: Studio) -> None:
@@ -144,6 +149,13 @@ def test_time_and_memory_before_the_start_and_the_queue(page: Any, studio: Studi
     page.get_by_text("At most 2.0 GB of memory; 16.0 GB are free.").wait_for()
     rows = part(page, "plan-table").locator("tr").all_inner_texts()
     assert rows[1].split("\t")[-3:] == ["4", "8 min", "2.0 GB"] and rows[3].split("\t")[-3].startswith("~")
+    page.set_viewport_size({"width": 420, "height": 900})  # all figures are there, none beside the screen or another
+    cells = part(page, "plan-table").locator("td")
+    assert cells.count() == 39 and all(cell.is_visible() for cell in cells.all())
+    assert page.evaluate("document.querySelector('[data-part=plan-table]').getBoundingClientRect().right") <= 420
+    assert cells.evaluate_all("cells => cells.every((cell) => cell.scrollWidth <= cell.clientWidth)")
+    assert cells.nth(12).evaluate("cell => getComputedStyle(cell, '::before').content") == '"Memory"'
+    page.set_viewport_size({"width": 1400, "height": 900})
     page.get_by_label("Total (kimg)", exact=True).fill("14.4")
     page.get_by_text("About 1 h 0 min on cpu with float32").wait_for()
 
