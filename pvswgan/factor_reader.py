@@ -12,7 +12,7 @@ Needs scikit-learn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,8 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pvswgan.data import toyfaces
+from pvswgan.data.store import ClipStore
+from pvswgan.video import to_uint8
 
 Array = NDArray[np.float64]
+LEARNT = 1600  # clips that a reader is learnt from, and tested on
+_TOGETHER = 16
 HELD_OUT = 4  # every so many-th clip is kept for the test
 COMPONENTS = 256  # principal components of the features that the regression sees
 ALPHAS = tuple(10.0**k for k in range(-2, 7))
@@ -144,6 +148,25 @@ def fit(x: NDArray[np.float32], targets: Mapping[str, Array]) -> Reader:
     for name, found in reader.read(x[test]).items():
         reader.r2[name] = r2(found, targets[name][test])
     return reader
+
+
+def learn(store: ClipStore, size: tuple[int, int], frames: int, stride: int = 1, time: str = "average",
+          tell: Callable[[str, int, int], None] = lambda what, done, of: None) -> Reader:
+    """A reader of toyfaces' factors for clips of `size` (T, R), fitted on the first LEARNT of a store that has them.
+
+    frames, stride, time: the window that becomes T frames, from a clip's first on, neither mirrored nor reversed: what
+    the known factors describe (ClipStore.read). tell(what, done, of) hears of the progress.
+    """
+    count, parts = min(LEARNT, len(store)), []
+    for done in range(0, count, _TOGETHER):
+        tell("Reading clips with known factors", done, count)
+        index = np.arange(done, min(done + _TOGETHER, count))
+        parts.append(features(to_uint8(store.read(index, np.zeros_like(index), frames, stride, size, time))))
+    tell("Learning to read the factors", 0, 0)
+    choices = {factor.id for factor in TOYFACES if factor.kind == "choice"}  # a store keeps all as float64
+    known = {name: values[:count].astype(np.int64) if name in choices else values[:count]
+             for name, values in store.factors.items()}
+    return fit(np.concatenate(parts), toyfaces_targets(known, frames))
 
 
 def r2(found: Array, known: Array) -> float:

@@ -95,6 +95,19 @@ class SlicedCritic(nn.Module):
         self.slices.copy_(q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2))
 
 
+class Unbound(nn.Module):
+    """A loss whose critic's step needs nothing before or after it."""
+
+    def before_step(self) -> None:
+        pass
+
+    def after_step(self) -> None:
+        pass
+
+    def statistics(self) -> dict[str, float]:
+        return {}
+
+
 class SWGAN(nn.Module):
     """Dual sliced Wasserstein loss (Acharya et al. 2018; Wu et al. 2019, equation of the dual SWD block):
 
@@ -146,7 +159,7 @@ class SWGAN(nn.Module):
                 "slice_scale_max": s.max().item(), "slice_offset_mean": b.mean().item()}
 
 
-class WGANGP(nn.Module):
+class WGANGP(Unbound):
     """Wasserstein loss with a gradient penalty (Gulrajani et al. 2017) and Karras et al.'s drift term:
 
     L_D = E D(fake) - E D(real) + gp E (||grad D(xhat)|| - 1)^2 + drift E D(real)^2,    L_G = -E D(fake)
@@ -175,15 +188,6 @@ class WGANGP(nn.Module):
 
     def _score(self, f: Tensor) -> Tensor:
         return self.head(f).flatten()
-
-    def before_step(self) -> None:
-        pass
-
-    def after_step(self) -> None:
-        pass
-
-    def statistics(self) -> dict[str, float]:
-        return {}
 
 
 Loss = SWGAN | WGANGP

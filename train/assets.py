@@ -32,6 +32,7 @@ CONFIG = ROOT / "configs" / "assets.yaml"
 LOSSES = ("swgan", "wgan-gp")
 NAMED = 12  # principal directions that are looked at
 CLEAR = 0.1  # share of a factor's variance from which a direction is called by it
+READABLE = 0.4  # R2 on real clips, from which a factor counts
 FACES = 1024  # samples whose factors are read
 say = Console(markup=False, highlight=False).print
 
@@ -110,7 +111,8 @@ def ship(run: Path, at: int, out: Path, clips: int) -> None:
     store = store_of(config)
     named = name_directions(shipped, store)
     write_text(folder / "directions.json", json.dumps(named, indent=1) + "\n")
-    result = evaluate.evaluate(shipped, store, clips=clips, tell=lambda what, done, total: None)
+    result = evaluate.evaluate(shipped, store, clips=clips)
+    result.about.update(model=f"asset:{run.name}", real="own")          # as the Evaluate page finds them
     evaluate.save(result, folder / "metrics" / f"{at:09d}-{result.key}.json")
     fid, swd = (result.values[key] for key in ("fid", "swd"))
     say(f"{target} ({target.stat().st_size / 1e6:.2f} MB) after {at / 1000:g} kimg: FID {fid['value']:.3g} "
@@ -140,39 +142,24 @@ def _statistics(run: Path, at: int, folder: Path) -> None:
 
 
 def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]:
-    """{"pca:0": {"name", "share"}}: the principal directions that clearly move a known factor of toyfaces (as the ridge
-    regression of factor_reader reads it off the clips), each called by the one whose variance it explains most of."""
+    """{"pca:0": {"name", "share"}}: the principal directions that clearly move known factors of toyfaces, as a
+    regression reads them off the clips, each called by the one or two whose variance it explains most of. A factor that
+    the regression cannot read off real clips names nothing: what it says of samples is chance."""
     from pvswgan.directions import pca
 
-    read = _factors(model, store)
-    z = on_sphere(sample_latents(FACES, model.latent_dim, 0).double())
-    named: dict[str, dict[str, Any]] = {}
-    for place, vector in enumerate(pca(model.generator, NAMED).vectors):
-        unit = (vector / vector.norm()).double()
-        at = (z @ unit).numpy()
-        shares = {factor.label: factor_reader.explained_by(at, read[factor.id]) for factor in factor_reader.TOYFACES}
-        best = sorted(shares, key=lambda label: -shares[label])[:2]
-        clear = [label for label in best if shares[label] >= CLEAR]
+    reader = factor_reader.learn(store, (model.frames, model.resolution), model.sizes[-1][0])
+    factors = [factor for factor in factor_reader.TOYFACES if reader.r2[factor.id] >= READABLE]
+    z = sample_latents(FACES, model.latent_dim, 0)
+    read = reader.read(np.concatenate([factor_reader.features(to_uint8(model.generate(part))) for part in z.split(64)]))
+    on, named = on_sphere(z.double()), dict[str, dict[str, Any]]()
+    for place, vector in enumerate(pca(model.generator, NAMED).vectors.double()):
+        at = (on @ (vector / vector.norm())).numpy()
+        shares = {factor.label: factor_reader.explained_by(at, read[factor.id]) for factor in factors}
+        clear = [label for label in sorted(shares, key=lambda label: -shares[label])[:2] if shares[label] >= CLEAR]
         if clear:
             name = ", ".join(label.replace(", mean", "") for label in clear)
             named[f"pca:{place}"] = {"name": name, "share": round(shares[clear[0]], 3)}
     return named
-
-
-def _factors(model: Model, store: ClipStore) -> dict[str, np.ndarray]:
-    """{factor: (FACES, columns)} of samples, read by a regression that is trained on the store's clips."""
-    count, frames = min(2000, len(store)), model.sizes[-1][0]
-    index = np.arange(count)
-    size = (model.frames, model.resolution)
-    reals = np.concatenate([factor_reader.features(to_uint8(store.read(part, np.zeros_like(part), frames, 1, size)))
-                            for part in np.array_split(index, -(-count // 64))])
-    choices = {factor.id for factor in factor_reader.TOYFACES if factor.kind == "choice"}
-    known = {name: values[:count].astype(np.int64) if name in choices else values[:count]
-             for name, values in store.factors.items()}
-    reader = factor_reader.fit(reals, factor_reader.toyfaces_targets(known, frames))
-    z = sample_latents(FACES, model.latent_dim, 0)
-    seen = np.concatenate([factor_reader.features(to_uint8(model.generate(part))) for part in z.split(64)])
-    return reader.read(seen)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from pvswgan import baselines
 from pvswgan.baselines.losses import GAN, WGAN
 from pvswgan.baselines.tgan import clip_singular_values
 from pvswgan.growth import Position
-from train.config import Config, GanLoss, WganSvcLoss
 from train.distributed import ALONE, Group
 from train.engine import Engine, Reals
+from train.schema import Config, GanLoss, WganSvcLoss
 
 
 def make_engine(config: Config, device: torch.device, precision: str, group: Group = ALONE) -> Engine:

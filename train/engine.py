@@ -14,8 +14,9 @@ from pvswgan.augment import augment
 from pvswgan.growth import Position
 from pvswgan.losses import SWGAN, WGANGP, Loss, Mix
 from pvswgan.networks import Discriminator, Generator, blend_real
-from train.config import GROWING, Config, ConfigError, SwganLoss, WganGpLoss
+from train.config import ConfigError
 from train.distributed import ALONE, Group
+from train.schema import GROWING, Config, SwganLoss, WganGpLoss
 from train.shortage import Shortage, give_up, is_shortage
 
 Reals = Callable[[int, int, tuple[int, int]], Tensor]   # (position, n, (T, R)) -> clips

@@ -12,7 +12,7 @@ import torch
 from pvswgan import checkpoint
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
-from train.config import Log
+from train.schema import Log
 
 SHOWN = ("fid", "kid", "precision", "recall", "swd", "diversity", "motion_distance", "flicker")
 

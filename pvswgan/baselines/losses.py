@@ -9,15 +9,16 @@ Both critics score real high and fake low. Where a critic has two discriminators
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
 from pvswgan.baselines.system import Critic
+from pvswgan.losses import Unbound
 
 NAMES = ("", "image_")      # of a critic's scores in the statistics: clips, frames
 
 
-class GAN(nn.Module):
+class GAN(Unbound):
     """Cross-entropy (Goodfellow et al. 2014, with the generator's loss that does not saturate):
 
     L_D = E[-log p(real)] + E[-log (1 - p(fake))],  L_G = E[-log p(fake)] + mask E|m|,  p = sigmoid of the score
@@ -39,15 +40,6 @@ class GAN(nn.Module):
     def generator_loss(self, critic: Critic, fake: Tensor, draw: torch.Generator, mask: Tensor | None = None) -> Tensor:
         loss = sum((softplus(-f).mean() for f in critic(fake, draw)), torch.zeros((), device=fake.device))
         return loss if mask is None else loss + self.mask * mask.abs().mean()
-
-    def before_step(self) -> None:
-        pass
-
-    def after_step(self) -> None:
-        pass
-
-    def statistics(self) -> dict[str, float]:
-        return {}
 
 
 class WGAN(GAN):

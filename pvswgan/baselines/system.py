@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -32,7 +33,7 @@ def levels(size: Size) -> int:
     return (size[1] // BASE).bit_length() - 1
 
 
-class Generator(nn.Module):
+class Generator(nn.Module, ABC):
     """z (N, latent_dim), standard normal -> clips (N, 3, T, R, R) in [-1, 1]. Everything random is in z.
 
     In the two steps that pvswgan.networks.Generator has, so that truncation, directions and projection work alike:
@@ -53,29 +54,30 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
         return self.grow(self.start(z))
 
+    @abstractmethod
     def start(self, z: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The activations of the first level, (N, *base)."""
 
     def grow(self, x: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
         return self.masked(x)[0]
 
+    @abstractmethod
     def masked(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """From the first level to (clips, the foreground's mask (N, 1, T, R, R) in 0..1; None where it has none)."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def dense(self) -> Tensor:
         """The matrix (rows, latent_dim) that z meets first: what SeFa looks at (directions.py)."""
-        raise NotImplementedError
 
 
-class Critic(nn.Module):
+class Critic(nn.Module, ABC):
     """Clips (N, 3, T, R, R) -> scores, a tensor for each of its discriminators, the video's first; high: real.
 
     draw: where a critic sees only a part of a clip, from this CPU generator it draws which."""
 
-    def forward(self, x: Tensor, draw: torch.Generator) -> list[Tensor]:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, x: Tensor, draw: torch.Generator) -> list[Tensor]: ...
 
 
 def matrix(first: nn.Module) -> Tensor:

@@ -28,7 +28,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pvswgan import checkpoint
+    from pvswgan import checkpoint, video
     from pvswgan.data.store import ClipStore
     from pvswgan.metrics import report
     from pvswgan.metrics.evaluate import evaluate as measure
@@ -55,4 +55,5 @@ def evaluate(
     for place in places:
         print(save(result, place))
     if nearest is not None:
-        print(report.nearest_sheet(result, loaded, store, nearest))
+        video.write_png(nearest, video.sprite_sheet(report.nearest_pairs(result, loaded, store)))
+        print(nearest)

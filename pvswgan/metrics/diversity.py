@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pvswgan.metrics.vision import mend_torchvision
@@ -45,8 +43,3 @@ def feature_distance(features: Tensor, scale: Tensor) -> float:
     """The mean distance of two clips of a set, features (N, D), each divided by `scale` (D): for D independent features
     of that deviation about sqrt(2 D)."""
     return float(torch.pdist((features / scale).float()).mean())
-
-
-def pairs(count: int) -> NDArray[np.int64]:
-    """(P, 2): clips that are compared, each with its neighbour."""
-    return np.arange(count - count % 2).reshape(-1, 2)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -103,8 +104,8 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     if count < LEAST:
         raise DataError(f"{store.folder} has {len(reals)} clips that fit; an evaluation of {clips} clips compares as "
                         f"many real ones with as many others, {2 * LEAST} in all at least")
-    eyes = make("clipnet", device=model.device)
-    extractor = extractor or eyes
+    extractor = extractor or make("clipnet", device=model.device)
+    eyes = extractor if extractor.name == "clipnet" else make("clipnet", device=model.device)
     shape = (3, model.frames, model.resolution, model.resolution)
     sources = {"real clips": reals.batches(0, count), "other real clips": reals.batches(count, count),
                "samples": samples(model, count, seed), "noise": noise(shape, count, seed)}
@@ -187,7 +188,7 @@ def better(measure: str) -> str:
 def save(result: Result, path: str | Path) -> Path:
     """Write it as JSON, complete or not at all. Raises OSError."""
     path = Path(path)
-    aside = path.with_name(f".{path.name}.tmp")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         aside.write_text(result.as_json(), encoding="utf-8")

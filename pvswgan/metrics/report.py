@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,16 +68,11 @@ def _flat(tree: dict[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
-def nearest_sheet(result: Result, model: Model, store: ClipStore, path: str | Path) -> Path:
-    """Write a picture of the first samples, each with the nearest real clip below it (clipnet's features)."""
-    p = result.protocol
-    reals = Reals.of(model, store, p["seed"], p["reals"]["split"])
-    count = len(result.nearest)
-    clips = model.sample(count, p["seed"])
-    near = torch.cat([reals.sampler.read(place, 1, reals.size) for place in result.nearest])
+def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int | None = None) -> video.Pixels:
+    """The first samples, each followed by the nearest real clip (clipnet's features): uint8 (2 * count, T, R, R, 3)."""
+    seed, places = result.protocol["seed"], result.nearest[:count]
+    reals = Reals.of(model, store, seed, result.protocol["reals"]["split"])
+    near = torch.cat([reals.sampler.read(place, 1, reals.size) for place in places])
     reals.sampler.close()
-    pairs = np.stack([video.to_uint8(clips), video.to_uint8(near)], axis=1).reshape(
-        2 * count, p["frames"], p["resolution"], p["resolution"], 3)
-    path = Path(path)
-    video.write_png(path, video.sprite_sheet(pairs))
-    return path
+    both = np.stack([video.to_uint8(clips) for clips in (model.sample(len(places), seed), near)], axis=1)
+    return both.reshape(-1, *both.shape[2:])

@@ -16,7 +16,7 @@ from pvswgan.data.sampler import Sampler
 from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
-from pvswgan.metrics.diversity import ms_ssim, pairs, scales
+from pvswgan.metrics.diversity import ms_ssim, scales
 from pvswgan.metrics.extractors import Extractor
 from pvswgan.metrics.motion import Motion
 from pvswgan.metrics.swd import Patches
@@ -87,7 +87,8 @@ def kept(key: str, make: Callable[[], Set], folder: Path | None = None) -> Set:
 
 
 def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor, tell: Callable[[int], None]) -> Set:
-    """Of batches of clips (n, 3, T, H, W) in [-1, 1], `count` in all; eyes: clipnet. tell: the clips done so far."""
+    """Of batches of clips (n, 3, T, H, W) in [-1, 1], `count` in all; eyes: clipnet, which `extractor` may be too.
+    tell: the clips done so far."""
     features, logits, seen, motion, alike = [], [], [], [], []
     patches, done = Patches(count), 0
     for clips in batches:
@@ -101,8 +102,8 @@ def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor
         if clips.shape[2] > 1:
             motion.append(Motion.of(clips))
         if scales(min(clips.shape[3:])) and len(clips) > 1:
-            a, b = (clips[place] for place in torch.from_numpy(pairs(len(clips)).T))
-            alike.append(ms_ssim(a, b))
+            even = len(clips) - len(clips) % 2
+            alike.append(ms_ssim(clips[:even:2], clips[1:even:2]))  # each with its neighbour
         done += len(clips)
         tell(done)
     return Set(torch.cat(features), torch.cat(logits) if logits else None, torch.cat(seen), patches,
@@ -141,10 +142,9 @@ class Reals:
             raise DataError(f"{store.folder} has clips of {store.resolution} pixels at most; the model's have "
                             f"{model.resolution}")
         data = model.config["data"]
-        return cls(Sampler(store, frames=model.sizes[-1][0], stride=data.get("stride", 1),
-                           time=data.get("time", "average"), mirror=data.get("mirror", True),
-                           offset=data.get("offset", True), reverse=data.get("reverse", False), split=split,
-                           seed=seed), (model.frames, model.resolution))
+        read = {key: data[key] for key in ("stride", "time", "mirror", "offset", "reverse") if key in data}
+        return cls(Sampler(store, frames=model.sizes[-1][0], split=split, seed=seed, **read),
+                   (model.frames, model.resolution))
 
     def __len__(self) -> int:
         return len(self.sampler.usable)

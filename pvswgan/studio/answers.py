@@ -8,6 +8,8 @@ from typing import TypeVar
 from fastapi import HTTPException, Response
 
 from pvswgan.checkpoint import CheckpointError
+from pvswgan.data.format import DataError
+from pvswgan.studio.data_stores import UnknownStoreError, plain
 from pvswgan.studio.kept import KeptError, UnknownKeptError
 from pvswgan.studio.models import Sheet, TooMuchError, UnknownModelError
 from pvswgan.studio.processes import ProcessError
@@ -23,7 +25,9 @@ def asked(call: Callable[..., T], *arguments: object) -> T:
         return call(*arguments)
     except (UnknownModelError, UnknownKeptError) as error:
         raise HTTPException(404, str(error)) from error
-    except (KeptError, ProcessError, QueueError) as error:
+    except UnknownStoreError as error:
+        raise HTTPException(404, plain(str(error))) from error
+    except (DataError, KeptError, ProcessError, QueueError) as error:
         raise HTTPException(409, str(error)) from error
     except (CheckpointError, TooMuchError, FormError, OSError) as error:
         raise HTTPException(422, str(error)) from error

@@ -1,6 +1,6 @@
 """The Evaluate page: a model measured against real clips, every result with its protocol, floor and ceiling.
 
-An evaluation is a job of its own (latents_jobs.py); its result stays as a file: with its run in metrics/, else in
+An evaluation is a job of its own (jobs.py); its result stays as a file: with its run in metrics/, else in
 RUNS/.studio/metrics/. Results of different protocols are in different tables, each with what sets it apart.
 """
 
@@ -11,8 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import torch
 from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
@@ -20,14 +18,13 @@ from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from pvswgan.metrics import evaluate, report
 from pvswgan.metrics.evaluate import Result
-from pvswgan.metrics.sets import Reals
 from pvswgan.studio import data_stores, latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
-from pvswgan.studio.latents_jobs import Jobs, Progress
+from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.models import Opened, Sheet, UnknownModelError
 from pvswgan.studio.points import Id
 from pvswgan.studio.views import view
-from pvswgan.video import encode_jpeg, sprite_sheet, to_uint8
+from pvswgan.video import encode_jpeg, sprite_sheet
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
@@ -69,11 +66,12 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         return reals.get(opened.key, opened.model, tell).store if name == OWN else data_stores.opened(name)
 
     @app.get("/api/evaluate/stores", dependencies=guarded)
-    def stores(model: str) -> list[dict[str, Any]]:
+    def stores(model: str) -> dict[str, Any]:
         opened = asked(studio.models.open, model)
-        return [{"id": OWN, "name": "the clips of its training"}] + [
+        found = [{"id": OWN, "name": "the clips of its training"}] + [
             {"id": line["id"], "name": f"{line['id']}, {line['clips']} clips"} for line in data_stores.listed()
             if line.get("resolution", 0) >= opened.model.resolution and line.get("clips", 0) >= 2 * evaluate.LEAST]
+        return {"stores": found, "read_only": studio.settings.read_only}
 
     @app.post("/api/evaluate/measure", dependencies=writes)
     def measure(wish: Wish) -> dict[str, Any]:
@@ -86,7 +84,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
             return {"key": result.key, "clips": result.protocol["clips"]}
 
         key = (opened.key, wish.store, wish.clips, wish.seed)
-        return _asked(jobs.ask, key, work, wish.who)
+        return asked(jobs.ask, key, work, wish.who)
 
     @app.post("/api/evaluate/stop", dependencies=writes)
     def stop(wish: Stop) -> dict[str, Any]:
@@ -102,7 +100,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         file = found(studio).get(id)
         if file is None:
             raise HTTPException(404, f"There is no result {id!r} any more.")
-        return _asked(pairs, studio, file, store_of)
+        return asked(pairs, studio, file, store_of)
 
 
 def save(studio: Studio, opened: Opened, store: str, result: Result) -> Path:
@@ -177,7 +175,7 @@ def _table(group: list[tuple[str, Result]], first: Result | None) -> dict[str, A
 def _name(id: str, result: Result) -> str:
     """Of the model: its run's or its file's name."""
     kind, folder, _ = id.split("/")
-    return folder if kind in ("run", "asset") else str(result.about.get("model", "")).partition(":")[2] or "a model"
+    return folder if kind != "other" else str(result.about.get("model")).partition(":")[2]
 
 
 def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress], ClipStore]) -> Response:
@@ -188,9 +186,8 @@ def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress]
     result = read(file)
     if isinstance(result, str):
         raise HTTPException(409, result)
-    id = result.about.get("model") or f"asset:{file.parent.parent.name}"
     try:
-        opened = studio.models.open(id)
+        opened = studio.models.open(str(result.about.get("model")))
     except UnknownModelError as error:
         raise DataError("The checkpoint that was measured is not kept any more.") from error
     if evaluate.file_hash(opened.entry.path) != result.model["sha256"]:
@@ -198,20 +195,5 @@ def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress]
     store = store_of(opened, result.about.get("real", OWN), lambda *_: None)
     if evaluate.store_hash(store) != result.protocol["reals"]["sha256"]:
         raise DataError("The real clips are not those that were compared with any more.")
-    held = Reals.of(opened.model, store, result.protocol["seed"], result.protocol["reals"]["split"])
-    near = torch.cat([held.sampler.read(place, 1, held.size) for place in result.nearest[:SHOWN]])
-    held.sampler.close()
-    clips = opened.model.sample(len(near), result.protocol["seed"])
-    both = np.stack([to_uint8(clips), to_uint8(near)], axis=1)
-    both = both.reshape(-1, *both.shape[2:])
+    both = report.nearest_pairs(result, opened.model, store, SHOWN)
     return sheet_answer(Sheet(encode_jpeg(sprite_sheet(both)), *both.shape[:3]))
-
-
-def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
-    """As answers.asked, and with what clips can lack."""
-    try:
-        return asked(call, *arguments)
-    except data_stores.UnknownStoreError as error:
-        raise HTTPException(404, str(error)) from error
-    except DataError as error:
-        raise HTTPException(409, str(error)) from error

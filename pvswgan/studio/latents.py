@@ -1,6 +1,6 @@
 """The Latents page: PCA plots of latents, activations and critic features; clips, factors and directions from them.
 
-Whatever takes long is a job (latents_jobs.py): the page asks again until it is done. What is computed stands in
+Whatever takes long is a job (jobs.py): the page asks again until it is done. What is computed stands in
 latents_tables.py. A direction between two groups of points is kept as one of the person's own (kept.py).
 """
 
@@ -14,11 +14,10 @@ import numpy as np
 from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
-from pvswgan.data.format import DataError
 from pvswgan.directions import between
 from pvswgan.studio import critic, latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
-from pvswgan.studio.latents_jobs import Jobs
+from pvswgan.studio.jobs import Jobs
 from pvswgan.studio.latents_tables import FACTORS, NO_CRITIC, Tables
 from pvswgan.studio.models import Opened, Sheet
 from pvswgan.studio.points import DIRECTION, DirectionId, Id
@@ -83,7 +82,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
     tables, jobs = Tables(studio.models), Jobs()
 
     def opened(id: str) -> Opened:
-        return _asked(studio.models.open, id)
+        return asked(studio.models.open, id)
 
     @app.get("/api/latents/choices", dependencies=guarded)
     def choices(model: str) -> dict[str, Any]:
@@ -102,7 +101,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
                     "generated": len(found.coordinates) // (2 if request.space == "critic" else 1)}
 
         key = ("points", this.key, request.space, request.points, request.colour)
-        return _asked(jobs.ask, key, work, request.who)
+        return asked(jobs.ask, key, work, request.who)
 
     @app.post("/api/latents/table", dependencies=guarded)
     def table(request: TableRequest) -> dict[str, Any]:
@@ -113,13 +112,13 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         def work(tell: Callable[[str, int, int], None]) -> dict[str, Any]:
             return tables.table(this, request.points, request.directions, tell)
 
-        return _asked(jobs.ask, key, work, request.who)
+        return asked(jobs.ask, key, work, request.who)
 
     @app.get("/api/latents/real", dependencies=guarded)
     def real(model: str, number: int) -> Response:
         if not 0 <= number < MOST:
             raise HTTPException(422, f"The number of a real clip is {number}; allowed: 0 to {MOST - 1}.")
-        return _sheet(_asked(_reals, opened(model), [number]))
+        return _sheet(asked(_reals, opened(model), [number]))
 
     @app.post("/api/latents/mean", dependencies=guarded)
     def mean(request: GroupRequest) -> Response:
@@ -131,7 +130,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         if generated:
             total = total + studio.models.draw(this, z[generated]).sum(0, dtype=np.float64)
         if reals:
-            total = total + _asked(_reals, this, reals).sum(0, dtype=np.float64)
+            total = total + asked(_reals, this, reals).sum(0, dtype=np.float64)
         clip = np.round(np.asarray(total) / (len(generated) + len(reals))).astype(np.uint8)
         return _sheet(clip[None], averaged=len(generated) + len(reals))
 
@@ -147,7 +146,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
             vector, gap = between(z[request.a], z[request.b])
         except ValueError as error:
             raise HTTPException(422, f"No direction can be made: {error}.") from error
-        id = _asked(studio.models.kept.add_direction, request.model, request.name, vector)
+        id = asked(studio.models.kept.add_direction, request.model, request.name, vector)
         return {"id": id, "gap": round(gap, 3)}
 
 
@@ -183,14 +182,6 @@ def _check(opened: Opened, request: PointsRequest) -> None:
     elif colour not in ("seed", "real", "motion", "brightness") and not re.match(DIRECTION, colour):
         raise HTTPException(422, f"The colour is {colour!r}; allowed: seed, real, motion, brightness, factor:NAME, "
                             "or a direction.")
-
-
-def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
-    """As answers.asked, and with what clips and critics can lack."""
-    try:
-        return asked(call, *arguments)
-    except DataError as error:
-        raise HTTPException(409, str(error)) from error
 
 
 def _spread(numbers: list[int], most: int) -> list[int]:

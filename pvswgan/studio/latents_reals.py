@@ -6,9 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from pvswgan.checkpoint import Model
@@ -16,8 +14,7 @@ from pvswgan.data.build import Told
 from pvswgan.data.format import DataError
 from pvswgan.data.sampler import Sampler
 from pvswgan.data.store import ClipStore
-from pvswgan.studio.latents_jobs import Progress
-from pvswgan.video import to_uint8
+from pvswgan.studio.jobs import Progress
 from train.clips import sampler_of, store_of
 from train.config import Config
 
@@ -36,14 +33,6 @@ class Reals:
     def as_trained(self, first: int, count: int) -> torch.Tensor:
         """Clips first .. first + count - 1 as the training reads them, (count, 3, T, R, R) in [-1, 1]."""
         return self.sampler.read(first, count, self.size)
-
-    def drawn(self, first: int, last: int) -> NDArray[np.uint8]:
-        """Clips first .. last - 1 of the store from their first frame on, neither mirrored nor reversed: those that the
-        known factors describe. uint8 (N, T, R, R, 3)."""
-        index = np.arange(first, last)
-        clips = self.store.read(index, np.zeros_like(index), self.frames, self.sampler.strides[0], self.size,
-                                self.sampler.time)
-        return to_uint8(clips)
 
 
 def source_of(model: Model) -> str | None:

@@ -21,14 +21,13 @@ from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.networks import to_layout
 from pvswgan.studio import critic as critics
 from pvswgan.studio import latents_reals
-from pvswgan.studio.latents_jobs import Progress
+from pvswgan.studio.jobs import Progress
 from pvswgan.studio.models import Models, Opened
 from pvswgan.studio.turns import Recent
 from pvswgan.video import to_uint8
 
 AXES = 8
 TOGETHER = 16
-LEARNT = 1600  # drawn clips that the factors are learnt from, and tested on
 KEPT_BYTES = 256 * 2**20
 FACTORS = {factor.id: factor for factor in factor_reader.TOYFACES}
 Array = NDArray[np.float64]
@@ -179,14 +178,8 @@ class Tables:
         """The regression from clips of this model's size to toyfaces' factors, learnt from its real clips."""
         def learn() -> Reader:
             reals = self.reals.get(opened.key, opened.model, tell)
-            count, parts = min(LEARNT, len(reals.store)), []
-            for done in range(0, count, TOGETHER):
-                tell("Reading clips with known factors", done, count)
-                parts.append(factor_reader.features(reals.drawn(done, min(done + TOGETHER, count))))
-            known = {name: values[:count] for name, values in reals.store.factors.items()}
-            tell("Learning to read the factors", 0, 0)
-            whole = {name: _typed(name, values) for name, values in known.items()}
-            return factor_reader.fit(np.concatenate(parts), factor_reader.toyfaces_targets(whole, reals.frames))
+            return factor_reader.learn(reals.store, reals.size, reals.frames, int(reals.sampler.strides[0]),
+                                       reals.sampler.time, tell)
 
         # The clips' size and set are all that it depends on: checkpoints of one stage share it.
         config = opened.model.config
@@ -255,12 +248,6 @@ def coordinate(z: torch.Tensor, vector: torch.Tensor) -> Array:
     unit = (vector / vector.norm()).double()
     found: Array = (on_sphere(z.double()) @ unit).numpy()
     return found
-
-
-def _typed(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """A store keeps all factors as float64; choices are whole numbers."""
-    choice = name in FACTORS and FACTORS[name].kind == "choice"
-    return values.astype(np.int64) if choice else values
 
 
 def _weight(value: Any) -> int:

@@ -36,6 +36,10 @@ PLOTTED = (
     "slice_scale_mean",
     "slice_scale_max",
     "memory_mb",
+    "fid",
+    "fid_floor",
+    "swd",
+    "swd_floor",
     "event",
 )
 SHOWN = (
@@ -187,11 +191,18 @@ def plan_json(plan: GrowthPlan | None) -> dict[str, Any] | None:
 
 
 def new_rows(path: Path, since: int) -> dict[str, Any]:
-    """The statistics after byte `since`: {"rows", "next", "reset"}.
+    """The statistics after byte `since` that the page plots: {"rows", "next", "reset"}, as new_lines has them."""
+    lines, following, reset = new_lines(path, since)
+    rows = [{key: finite(line[key]) for key in PLOTTED if key in line} for line in lines]
+    return {"rows": rows, "next": following, "reset": reset}
+
+
+def new_lines(path: Path, since: int) -> tuple[list[dict[str, Any]], int, bool]:
+    """(lines of stats.jsonl after byte `since`, the byte to go on from, reset).
 
     A byte offset lets a poll cost what is new, however long the run. A last line that is still being written
     waits for the next poll. Where `since` does not end a line, the file is another than it was: "reset" is
-    true and the rows are all of it.
+    true and the lines are all of it.
     """
     try:
         with path.open("rb") as file:
@@ -200,10 +211,10 @@ def new_rows(path: Path, since: int) -> dict[str, Any]:
             file.seek(start)
             data = file.read()
     except OSError:
-        return {"rows": [], "next": 0, "reset": since > 0}
+        return [], 0, since > 0
     whole = data[: data.rfind(b"\n") + 1]
-    rows = [row for line in whole.splitlines() if (row := _row(line)) is not None]
-    return {"rows": rows, "next": start + len(whole), "reset": reset}
+    lines = [line for text in whole.splitlines() if (line := _line(text)) is not None]
+    return lines, start + len(whole), reset
 
 
 def sample_list(folder: RunFolder) -> dict[str, Any]:
@@ -229,12 +240,12 @@ def _ends_a_line(file: Any, offset: int) -> bool:
     return file.read(1) == b"\n"
 
 
-def _row(line: bytes) -> dict[str, Any] | None:
+def _line(text: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        line = json.loads(text)
     except ValueError:
         return None
-    return {key: finite(row[key]) for key in PLOTTED if key in row} if isinstance(row, dict) else None
+    return line if isinstance(line, dict) else None
 
 
 def _sample(folder: RunFolder, sample: Sample) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
@@ -104,6 +106,15 @@ CANVAS = """
   return { width, height, data: [...canvas.getContext("2d").getImageData(0, 0, width, height).data] };
 }
 """
+
+
+@contextmanager
+def studio_apart(runs: Path) -> Iterator[str]:
+    """As studio_here, over these runs alone, and with a cache of stores of its own beside them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PVSWGAN_CACHE", str(runs.parent / "cache"))
+        with studio_here(runs=runs, assets=runs / "none") as url:
+            yield url
 
 
 def pixels(page: Any, selector: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pvswgan.metrics.evaluate import Result
-from tests.browser import pixels, studio_here
+from tests.browser import pixels, studio_apart
 from tests.studio.test_evaluate import FACES
 from tests.studio.test_latents import write_run
 
@@ -27,10 +27,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(runs: Path) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PVSWGAN_CACHE", str(runs.parent / "cache"))
-        with studio_here(runs=runs, assets=runs / "none") as url:
-            yield url
+    with studio_apart(runs) as url:
+        yield url
 
 
 def measure(page: Any, seed: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pvswgan.studio.models import ClipRequest, Models
-from tests.browser import pixels, studio_here
+from tests.browser import pixels, studio_apart, studio_here
 from tests.browser.exploring import close_to
 from tests.studio.test_latents import write_run
 
@@ -29,10 +29,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(runs: Path) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PVSWGAN_CACHE", str(runs.parent / "cache"))
-        with studio_here(runs=runs, assets=runs / "none") as url:
-            yield url
+    with studio_apart(runs) as url:
+        yield url
 
 
 def ready(page: Any, space: str, colour: str) -> None:

@@ -123,7 +123,7 @@ def test_nonsense_is_answered_with_a_sentence(client: TestClient, wish: dict[str
 
 
 def test_the_stores_that_fit_can_be_chosen(client: TestClient, measured: list[Any]) -> None:
-    found = client.get("/api/evaluate/stores", params={"model": "run:one"}).json()
+    found = client.get("/api/evaluate/stores", params={"model": "run:one"}).json()["stores"]
     assert found[0] == {"id": "own", "name": "the clips of its training"}
     assert any("200 clips" in one["name"] for one in found[1:])
     done = measure(client, {"model": "run:one", "store": found[1]["id"], "clips": 100})
@@ -157,4 +157,5 @@ def test_a_classroom_reads_and_does_not_measure(runs: Path) -> None:
     app = create_app(Settings(runs=runs, assets=runs.parent / "none", read_only=True))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         assert client.get("/api/evaluate/results").status_code == 200
+        assert client.get("/api/evaluate/stores", params={"model": "run:one"}).json()["read_only"]
         assert client.post("/api/evaluate/measure", json={"model": "run:one"}).status_code == 403

@@ -18,8 +18,8 @@ from pvswgan.data import toyfaces
 from pvswgan.directions import between
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.networks import Discriminator, blend_real
-from pvswgan.studio import Settings, critic, latents_jobs
-from pvswgan.studio.latents_jobs import Jobs
+from pvswgan.studio import Settings, critic
+from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.latents_tables import Tables, coordinate, principal
 from pvswgan.studio.models import Models
 from pvswgan.studio.server import create_app
@@ -223,7 +223,7 @@ def test_table_means_and_a_direction(client: TestClient, place: tuple[Path, Disc
 def test_a_job_that_nobody_asks_for_is_given_up() -> None:
     jobs, steps = Jobs(0.1), list[int]()
 
-    def work(tell: latents_jobs.Progress) -> dict[str, Any]:
+    def work(tell: Progress) -> dict[str, Any]:
         for step in range(100):
             tell("Working", step, 100)
             steps.append(step)
@@ -241,7 +241,7 @@ def test_a_job_that_nobody_asks_for_is_given_up() -> None:
 def test_a_page_that_wants_something_else_ends_what_it_wanted() -> None:
     jobs, steps = Jobs(), list[int]()
 
-    def work(tell: latents_jobs.Progress) -> dict[str, Any]:
+    def work(tell: Progress) -> dict[str, Any]:
         for step in range(200):
             tell("Working", step, 200)
             steps.append(step)

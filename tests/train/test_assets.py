@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from pvswgan import checkpoint
+from pvswgan import checkpoint, factor_reader
 from pvswgan.checkpoint import ASSETS, CheckpointError
+from pvswgan.directions import pca
+from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.metrics.evaluate import Result
 from train import assets
 from train.run import RunFolder
@@ -42,6 +45,18 @@ def test_a_pair_is_trained_measured_and_shipped(tmp_path, monkeypatch):
     newest = tmp_path / "runs" / "pair-swgan" / "checkpoints" / "000000192-network.safetensors"
     newest.unlink()  # the last one that both have is an earlier one
     assert assets.common([tmp_path / "runs" / f"pair-{loss}" for loss in assets.LOSSES]) == 128
+
+
+def test_what_cannot_be_read_off_real_clips_names_no_direction(monkeypatch):
+    """Its reader still says something of samples, which a direction may explain: the mean brightness, say."""
+    model = checkpoint.load(SHIPPED[0])
+    z = on_sphere(sample_latents(assets.FACES, model.latent_dim, 0).double())
+    along = (z @ pca(model.generator, 1).vectors[0].double()).numpy()[:, None]
+    readers = {"lips": 0.1, "skin": 0.9}
+    reader = SimpleNamespace(r2={factor.id: readers.get(factor.id, 0.0) for factor in factor_reader.TOYFACES},
+                             read=lambda _: {factor.id: along for factor in factor_reader.TOYFACES})
+    monkeypatch.setattr(factor_reader, "learn", lambda *_: reader)
+    assert assets.name_directions(model, None) == {"pca:0": {"name": "skin", "share": 1.0}}
 
 
 def test_runs_that_cannot_be_compared_are_not_shipped(tmp_path):

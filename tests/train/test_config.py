@@ -3,20 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from train.config import (
-    ConfigError,
-    Data,
-    Growth,
-    Log,
-    Network,
-    SwganLoss,
-    Train,
-    WganGpLoss,
-    describe,
-    dump,
-    load,
-    parse,
-)
+from train.config import ConfigError, describe, dump, load, parse
+from train.schema import Data, Growth, Log, Network, SwganLoss, Train, WganGpLoss
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FACES = {"data": {"source": "toyfaces"}}

@@ -7,10 +7,11 @@ from pvswgan.checkpoint import read_tensors, training_checkpoints
 from pvswgan.metrics.evaluate import Result
 from tests.train import tiny
 from train import measures
-from train.config import ConfigError, Log
+from train.config import ConfigError
 from train.loop import Stopped, Trainer
 from train.measures import Measures
 from train.run import RunFolder
+from train.schema import Log
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 

@@ -4,82 +4,58 @@
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const ASK_MS = 400;
-  const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
   pvs.view("evaluate", ({ element }) => {
     const view = { ...pvs.page(element), tables: [], measuring: false };
     const { ref, fail, fine, attempt } = view;
-    const who = Math.random().toString(36).slice(2);
     const all = new Set(); // keys of tables that show every measure
     view.timeline = new pvs.Timeline({ fps: 16 });
     pvs.evaluateView = view;
 
     // ---- what can be measured ---------------------------------------------------------------------------------
     const choose = attempt(async () => {
-      const { models: groups } = await pvs.json("api/models");
-      ref.empty.hidden = groups.length > 0;
-      ref.body.hidden = !groups.length;
-      if (!groups.length) return;
-      const before = ref.model.value;
-      const kinds = Object.entries(pvs.KINDS).map(([kind, label]) => {
-        const node = Object.assign(document.createElement("optgroup"), { label });
-        for (const group of groups.filter((one) => one.kind === kind)) {
-          node.append(...group.checkpoints.map(({ id, clips }) =>
-            pvs.option(id, group.checkpoints.length > 1 || clips ? `${group.name}${clips ? `, ${pvs.kimg(clips)}` : ""}` : group.name)));
-        }
-        return node;
-      });
-      ref.model.replaceChildren(...kinds.filter((node) => node.children.length));
-      if ([...ref.model.options].some(({ value }) => value === before)) ref.model.value = before;
+      const { models } = await pvs.json("api/models");
+      ref.empty.hidden = models.length > 0;
+      ref.body.hidden = !models.length;
+      if (!models.length) return;
+      fill(ref.model, pvs.checkpointOptions(models));
       await stores();
     });
 
     const stores = attempt(async () => {
-      const found = await pvs.json(`api/evaluate/stores?model=${encodeURIComponent(ref.model.value)}`);
-      const before = ref.store.value;
-      ref.store.replaceChildren(...found.map(({ id, name }) => pvs.option(id, name)));
-      if (found.some(({ id }) => id === before)) ref.store.value = before;
+      const { stores: found, read_only: readOnly } = await pvs.json(`api/evaluate/stores?model=${encodeURIComponent(ref.model.value)}`);
+      fill(ref.store, found.map(({ id, name }) => pvs.option(id, name)));
+      ref.readOnly.hidden = !readOnly;
+      ref.measure.hidden = readOnly;
     });
 
+    // What was chosen stays chosen where it is still there.
+    function fill(select, options) {
+      const before = select.value;
+      select.replaceChildren(...options);
+      if ([...select.options].some(({ value }) => value === before)) select.value = before;
+    }
+
     // ---- measuring ----------------------------------------------------------------------------------------------
-    let stopped = false;
+    const ask = pvs.job(), wait = pvs.waiting(ref.wait, ref.waitText, ref.progress);
+
     const measure = attempt(async () => {
-      if (view.measuring) return;
-      const wish = { model: ref.model.value, store: ref.store.value, clips: Number(ref.clips.value), seed: Number(ref.seed.value), who };
-      view.measuring = true;
-      stopped = false;
       busy(true);
-      const began = performance.now();
-      let from = null;
+      wait({ sentence: "Waiting for its turn" });
       try {
-        for (;;) {
-          const answer = await pvs.json("api/evaluate/measure", wish);
-          if (stopped) return;
-          if (answer.state === "done") break;
-          const share = answer.of ? answer.done / answer.of : 0;
-          if (from === null && answer.done) from = { share, at: performance.now() };
-          const gone = from && share > from.share ? (performance.now() - from.at) / 1000 : null;
-          const left = gone === null ? "" : `, about ${Math.max(1, Math.round((gone * (1 - share)) / (share - from.share)))} s left`;
-          ref.waitText.textContent = `${answer.sentence}${answer.of ? `: ${answer.done} of ${answer.of}` : ""}${left}`;
-          if (answer.of) ref.progress.value = share;
-          else ref.progress.removeAttribute("value");
-          await sleep(ASK_MS);
-          if (stopped) return;
-        }
+        const wish = { model: ref.model.value, store: ref.store.value, clips: Number(ref.clips.value), seed: Number(ref.seed.value) };
+        if ((await ask("api/evaluate/measure", wish, wait)) === null) return; // stopped
         fine();
-        view.seconds = (performance.now() - began) / 1000;
         await load();
       } finally {
-        view.measuring = false;
+        wait(null);
         busy(false);
       }
     });
 
     function busy(on) {
-      ref.wait.hidden = ref.stop.hidden = !on;
-      ref.measure.disabled = on;
-      if (on) ref.waitText.textContent = "Waiting for its turn";
+      view.measuring = ref.measure.disabled = on;
+      ref.stop.hidden = !on;
     }
 
     ref.form.addEventListener("submit", (event) => {
@@ -87,8 +63,8 @@
       if (ref.form.reportValidity()) measure();
     });
     ref.stop.addEventListener("click", attempt(async () => {
-      stopped = true;
-      await pvs.json("api/evaluate/stop", { who });
+      ask.drop();
+      await pvs.json("api/evaluate/stop", { who: ask.who });
     }));
 
     // ---- results ------------------------------------------------------------------------------------------------

@@ -5,12 +5,7 @@
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const { option } = pvs;
-  const group = (label, ...options) => {
-    const node = Object.assign(document.createElement("optgroup"), { label });
-    node.append(...options);
-    return node;
-  };
+  const { option, optionGroup: group } = pvs;
 
   const LESSONS = {
     z: (n) => `Sampled latents: ${n} independent normal numbers each. There is nothing to find here, and that is the lesson: the cloud is ` +
@@ -38,8 +33,8 @@
     pvs.latents.table(view);
 
     // ---- points ---------------------------------------------------------------------------------------------
-    const ask = pvs.latents.job();
-    const wait = pvs.latents.waiting(ref.wait, ref.waitText, ref.progress);
+    const ask = pvs.job();
+    const wait = pvs.waiting(ref.wait, ref.waitText, ref.progress);
 
     // A colour for which clips must be drawn takes long, so new points come first in one that takes nothing.
     const load = attempt(async () => {
@@ -194,8 +189,7 @@
       ref.body.hidden = models.length === 0;
       if (!models.length) return;
       const ids = models.flatMap(({ checkpoints }) => checkpoints.map(({ id }) => id));
-      ref.model.replaceChildren(...models.map(({ name, checkpoints }) => group(name, ...checkpoints.map(({ id, clips }, i) =>
-        option(id, `${name}${clips === null ? "" : ` · ${pvs.kimg(clips)}`}${i === 0 && clips !== null ? " (newest)" : ""}`)))));
+      ref.model.replaceChildren(...pvs.checkpointOptions(models));
       const asked = view.wanted;
       view.wanted = null;
       const found = ids.includes(asked) ? asked : models.find((model) => model.group === asked?.split("@")[0])?.checkpoints[0].id;

@@ -1,14 +1,10 @@
-// What the Latents page shows: the choices, in the address too (?tab=latents&model=...&l=...), and jobs on the server.
-//
+// What the Latents page shows: the choices, in the address too (?tab=latents&model=...&l=...), //
 //   pvs.latents.state(view)    fills view.state {model, space, dims, axes, points, colour} from the address;
 //                              view.change({...}), view.listen((keys) => ...), view.follow() writes the address
-//   pvs.latents.job()          -> ask(url, body, onProgress): asks again until the job is done. Latest wins: an answer
-//                              that a newer call has overtaken is null
 (() => {
   "use strict";
   const pvs = window.pvs;
   pvs.latents = pvs.latents || {};
-  const EVERY_MS = 250;
   const AXES = 8;
 
   // l = space,dims,x,y,z,points,colour; what cannot be read is as at the beginning.
@@ -48,38 +44,5 @@
       url.search = url.search.replaceAll("%3A", ":").replaceAll("%40", "@").replaceAll("%2C", ",");
       history.replaceState(history.state, "", url);
     };
-  };
-
-  pvs.latents.job = () => {
-    let newest = 0;
-    const who = `page ${Math.random().toString(36).slice(2)}`; // what it wanted before is given up on the server
-    const ask = async (url, body, onProgress) => {
-      const mine = ++newest;
-      for (;;) {
-        let answer;
-        try {
-          answer = await pvs.json(url, { ...body, who });
-        } catch (error) {
-          if (mine !== newest) return null;
-          throw error;
-        }
-        if (mine !== newest) return null;
-        if (answer.state === "done") return answer;
-        onProgress(answer);
-        await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-        if (mine !== newest) return null;
-      }
-    };
-    ask.drop = () => newest++;
-    return ask;
-  };
-
-  // A bar that says what is being done and how far it is; null hides it.
-  pvs.latents.waiting = (box, text, bar) => (told) => {
-    box.hidden = told === null;
-    if (told === null) return;
-    text.textContent = told.of ? `${told.sentence}: ${told.done} of ${told.of}` : `${told.sentence} …`;
-    if (told.of) bar.value = told.done / told.of;
-    else bar.removeAttribute("value");
   };
 })();

@@ -11,8 +11,8 @@
 
   pvs.latents.table = (view) => {
     const { ref, state } = view;
-    const ask = pvs.latents.job();
-    const wait = pvs.latents.waiting(ref.tableWait, ref.tableWaitText, ref.tableProgress);
+    const ask = pvs.job();
+    const wait = pvs.waiting(ref.tableWait, ref.tableWaitText, ref.tableProgress);
     let shown = null; // {rows, directions, points, model}
     let sorted = { column: "best", down: true };
 

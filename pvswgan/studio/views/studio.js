@@ -5,12 +5,16 @@
 //                              status: of the answer, where there was one
 //   pvs.request(url, body?)    the same, but gives the Response
 //   pvs.latest(send)           "latest wins": see below
+//   pvs.job()                  -> ask(url, body, onProgress): asks again until the job on the server (jobs.py) is done;
+//                              latest wins: an answer that a newer call, or ask.drop(), has overtaken is null
+//   pvs.waiting(box, text, bar)  -> show(answer of a job that runs | null)
 //   pvs.plotly()               loads plotly.js on first use; a promise of window.Plotly
 //   pvs.page(element)          {element, ref, fail, fine, attempt} of a page: its [data-ref] nodes and its line for errors
 //   pvs.sheetOf(response)      a sprite sheet: {blob, rows, frames, resolution}
 //   pvs.saveFile(response, name)  an answer as a file, under the name that the server gave or else this one; the name
 //   pvs.isDark()               whether the page is dark now
-//   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text)   for lists of models
+//   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
+//   pvs.checkpointOptions(models)   option groups: every checkpoint of every model
 //   pvs.copyText(text)         onto the clipboard; throws a sentence where the browser refuses
 //   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
 //   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
@@ -22,6 +26,7 @@
   const pvs = (window.pvs = window.pvs || {});
   const views = new Map();
   let plotlyUrl = null;
+  const ASK_MS = 250;
 
   pvs.view = (name, mount) => views.set(name, mount);
 
@@ -93,6 +98,47 @@
     return ask;
   };
 
+  pvs.job = () => {
+    let newest = 0;
+    const who = `page ${Math.random().toString(36).slice(2)}`; // what it wanted before is given up on the server
+    const ask = async (url, body, onProgress) => {
+      const mine = ++newest;
+      for (;;) {
+        let answer;
+        try {
+          answer = await pvs.json(url, { ...body, who });
+        } catch (error) {
+          if (mine !== newest) return null;
+          throw error;
+        }
+        if (mine !== newest) return null;
+        if (answer.state === "done") return answer;
+        onProgress(answer);
+        await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+        if (mine !== newest) return null;
+      }
+    };
+    ask.drop = () => newest++;
+    ask.who = who;
+    return ask;
+  };
+
+  // A bar that says what is being done, how far it is and, after a while, how long it will take; null hides it.
+  pvs.waiting = (box, text, bar) => {
+    let began = null; // {share, at} of the first answer with a share
+    return (told) => {
+      box.hidden = told === null;
+      if (told === null) return void (began = null);
+      const share = told.of ? told.done / told.of : 0, now = performance.now();
+      if (!began || share < began.share) began = share ? { share, at: now } : null;
+      const gone = began ? share - began.share : 0;
+      const left = gone > 0.02 ? `, about ${Math.max(1, Math.round(((now - began.at) / 1000) * ((1 - share) / gone)))} s left` : "";
+      text.textContent = told.of ? `${told.sentence}: ${told.done} of ${told.of}${left}` : `${told.sentence} …`;
+      if (told.of) bar.value = share;
+      else bar.removeAttribute("value");
+    };
+  };
+
   let plotly = null;
   pvs.plotly = () => {
     plotly =
@@ -115,6 +161,14 @@
   pvs.KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
   pvs.kimg = (clips) => `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
   pvs.option = (value, text) => new Option(text, value); // Option sets text, never HTML
+  pvs.optionGroup = (label, ...options) => {
+    const node = Object.assign(document.createElement("optgroup"), { label });
+    node.append(...options);
+    return node;
+  };
+  // Every checkpoint of every model that /api/models has, newest first.
+  pvs.checkpointOptions = (models) => models.map(({ name, checkpoints }) => pvs.optionGroup(name, ...checkpoints.map(({ id, clips }, i) =>
+    pvs.option(id, `${name}${clips === null ? "" : ` · ${pvs.kimg(clips)}`}${i === 0 && clips !== null ? " (newest)" : ""}`))));
 
   // An error is a sentence on the page until the next thing goes well: fine().
   pvs.page = (element) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -41,6 +42,29 @@ def test_curves_keep_their_zoom_while_points_arrive(page: Any, studio: Studio) -
     assert "loss_G-raw" in names and "loss_G-smooth" in names, "the raw line is always there too"
     stages = page.evaluate(f"() => {curves}.layout.shapes.filter((s) => s.type === 'line').map((s) => s.x0)")
     assert set(stages) == {8}
+
+
+def test_what_was_measured_at_snapshots_is_a_curve_with_its_floor(page: Any, studio: Studio) -> None:
+    """log.metrics: lines of their own in the statistics, some at a tick and some between two."""
+    run = studio.run(clips=4_000)
+
+    def measured(clips: int, fid: float) -> None:
+        line = {"clips": clips, "event": "metrics", "fid": fid, "fid_floor": 5.0, "swd": fid / 100, "swd_floor": 0.1}
+        with (run.folder / "stats.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    measured(4_000, 90.0)
+    run.tick(4_000)
+    measured(8_000, 40.0)
+    measured(8_250, 30.0)
+    studio.at(page)
+    curves = "document.querySelector('#pvs-train [data-part=curves]')"
+    line = f"{curves}.data?.find((line) => line.uid === '%s')?.y.filter((value) => value !== null)"
+    page.wait_for_function(f"() => {line % 'swd_floor'}?.length")
+    assert page.evaluate(f"() => {line % 'fid'}") == [90, 40, 30]
+    assert page.evaluate(f"() => {line % 'fid_floor'}") == [5, 5, 5]
+    assert page.get_by_role("button", name="FID at snapshots").get_attribute("aria-pressed") == "true"
+    assert page.evaluate(f"() => {line % 'loss_G-raw'}.length") == 9, "the losses are still there"
 
 
 def test_which_curves_are_drawn_is_chosen_and_a_zoom_holds(page: Any, studio: Studio) -> None:
