@@ -87,6 +87,7 @@ class Trainer:
         self.measures = Measures(config.log, self.store, self.path, self.device, self._log, self._told_of_measuring)
         self.work = shares(config)
         self.seconds = self._waited = 0.0                    # of training; of it, for clips since the last tick
+        self.cpu_seconds = 0.0                               # of training, of all processor threads: fair beside others
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
         self._before = 0                                     # clips before the last step
         self._tick_from = (0, 0.0)
@@ -123,6 +124,7 @@ class Trainer:
         try:
             self.engine.load_state(tensors, info)
             self.seconds = info["seconds"]
+            self.cpu_seconds = info.get("cpu_seconds", 0.0)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
                            f"({error!s:.200})") from error
@@ -178,7 +180,7 @@ class Trainer:
         self._log("stopping after this step, with a checkpoint (once more to stop at once)")
 
     def _step(self) -> None:
-        begin, self._before = time.perf_counter(), self.engine.clips
+        begin, cpu_begin, self._before = time.perf_counter(), time.process_time(), self.engine.clips
         try:
             terms = self.engine.step(self._clips)
         finally:
@@ -186,6 +188,7 @@ class Trainer:
         if self.device.type == "cpu":
             self.engine.check()
         self.seconds += time.perf_counter() - begin
+        self.cpu_seconds += time.process_time() - cpu_begin
         for name, value in terms.items():
             total, count = self._sums.get(name, (torch.zeros_like(value), 0))
             self._sums[name] = (total + value, count + 1)
@@ -273,7 +276,8 @@ class Trainer:
         means = {name: (total / count).item() for name, (total, count) in self._sums.items()}
         self._sums = {}
         stage = self._stage_of_step()
-        line = self._where() | {"seconds": round(self.seconds, 2), "batch": self.engine.batches[stage],
+        line = self._where() | {"seconds": round(self.seconds, 2), "cpu_seconds": round(self.cpu_seconds, 2),
+                                "batch": self.engine.batches[stage],
                                 "lr": self.engine.rates[stage], "data_wait": waited,      # share of the time
                                 "memory_mb": memory_mb(self.device)}
         line |= means | self.engine.loss.statistics()
@@ -318,7 +322,8 @@ class Trainer:
                      clips=engine.clips, stage=stage, alpha=alpha)
         tensors, info = engine.state()
         save_tensors(folder / f"{name}-training.safetensors", tensors,
-                     info | {"kind": "training", "seconds": self.seconds, "store": self.store.folder.name})
+                     info | {"kind": "training", "seconds": self.seconds, "cpu_seconds": self.cpu_seconds,
+                             "store": self.store.folder.name})
         if keep:
             (folder / f"{name}-keep").touch()
         prune(folder, self.config.log.keep)
@@ -356,7 +361,8 @@ class Trainer:
         message = (f"stage {where['stage']}: {where['frames']}x{where['resolution']}x{where['resolution']}, "
                    + (f"fading in, alpha {where['alpha']:.2f}" if where["phase"] == "fade" else "stable")
                    + self.engine.given_up(where["stage"]))
-        self.writer.write_status(**where | {"total_kimg": self.plan.total / 1000, "message": message} | changes)
+        self.writer.write_status(**where | {"total_kimg": self.plan.total / 1000, "message": message,
+                                            "seconds": self.seconds, "cpu_seconds": self.cpu_seconds} | changes)
         self._status_time = time.monotonic()
         self._progress()
 

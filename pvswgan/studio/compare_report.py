@@ -18,7 +18,7 @@ from PIL import Image
 
 from pvswgan import video
 from pvswgan.studio import compare_facts
-from pvswgan.studio.compare_charts import Line, chart
+from pvswgan.charts import Line, chart
 from pvswgan.studio.models import UnknownModelError, check_size
 from pvswgan.studio.points import Point
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from train import heap
 from train.config import ConfigError, load
+from train.machine import machine
 
 console = Console(markup=False, highlight=False)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -213,19 +213,6 @@ def _show(table: Table) -> None:
 
 def _command() -> str:
     return "python -m train.benchmark " + " ".join(sys.argv[1:])
-
-
-def machine() -> str:
-    """Processor, its cores, GPU, versions: what a number needs beside it."""
-    name = platform.processor()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores of {name}{gpu}, torch {torch.__version__} with {torch.get_num_threads()} threads"
 
 
 if __name__ == "__main__":

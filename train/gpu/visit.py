@@ -13,11 +13,11 @@ from subprocess import Popen
 
 import torch
 
-from train.benchmark.__main__ import machine
 from train.config import load
 from train.gpu import process
 from train.gpu.outbox import STEPS, Outbox
 from train.gpu.training import Training
+from train.machine import machine
 from train.run import write_bytes
 
 BENCHMARK = process.ROOT / "configs" / "paper.yaml"

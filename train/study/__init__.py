@@ -1,0 +1,1 @@
+"""python -m train.study: a queue of trainings that differ in one thing each, measured by one protocol."""
