@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 
 from pvswgan import video
-from pvswgan.studio import compare_facts
 from pvswgan.charts import Line, chart
+from pvswgan.studio import compare_facts
 from pvswgan.studio.models import UnknownModelError, check_size
 from pvswgan.studio.points import Point
 

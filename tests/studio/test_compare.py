@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pvswgan.studio import Settings, compare, compare_facts, compare_pair, compare_report
 from pvswgan.charts import Line, chart, ticks
+from pvswgan.studio import Settings, compare, compare_facts, compare_pair, compare_report
 from pvswgan.studio.compare_pair import Pair
 from pvswgan.studio.queue import Queue
 from pvswgan.studio.server import Studio

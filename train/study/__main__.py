@@ -53,10 +53,11 @@ def main(study: Annotated[Path, typer.Argument(help="such as configs/study.yaml"
 
 def _chosen(all_of_them: list[plan.Training], only: list[str] | None,
             seeds: list[int] | None) -> list[plan.Training]:
-    for name, wanted, known in (("--only", only, {one.arm for one in all_of_them}),
-                                ("--seeds", seeds, {one.seed for one in all_of_them})):
-        if unknown := set(wanted or ()) - set(known):
-            raise ConfigError(f"{name} is {sorted(unknown)[0]}; allowed: {', '.join(map(str, sorted(known)))}")
+    arms, known = {one.arm for one in all_of_them}, {one.seed for one in all_of_them}
+    if strange := set(only or ()) - arms:
+        raise ConfigError(f"--only is {min(strange)}; allowed: {', '.join(sorted(arms))}")
+    if unknown := set(seeds or ()) - known:
+        raise ConfigError(f"--seeds is {min(unknown)}; allowed: {', '.join(map(str, sorted(known)))}")
     return [one for one in all_of_them if (not only or one.arm in only) and (not seeds or one.seed in seeds)]
 
 

@@ -1,4 +1,4 @@
-"""A training of a study measured: networks at the moments of its time, and what it cost. Runs in a process of its own."""
+"""A training of a study measured: networks at the moments of its time, and its cost. Runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from train.study.plan import Study, Training
 
 
 def measure(study: Study, training: Training, run: Path, out: Path) -> None:
-    """Write OUT/results/ARM-SEED.json, complete or not at all, and OUT/samples/ARM-SEED.png: the run's last sheet of fixed
-    latents. A network that does not yet give clips of the last size is not measured: its numbers are of other clips."""
+    """Write OUT/results/ARM-SEED.json, complete or not at all, and OUT/samples/ARM-SEED.png: the run's last sheet of
+    fixed latents. A network that does not yet give clips of the last size is not measured: its numbers would be of
+    other clips."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)             # of the terminal: it is for the study, which ends this
     if study.threads is not None:
         torch.set_num_threads(study.threads)
@@ -48,13 +49,22 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
             at["values"] = last.values
         moments.append(at)
     record |= {"moments": moments, "result": None if last is None else asdict(last)}
-    sheets = [sample for sample in folder.samples() if sample.clips >= 0]
-    if sheets:
-        (out / "samples").mkdir(parents=True, exist_ok=True)
-        shutil.copy(sheets[-1].path, out / "samples" / f"{training.name}.png")
+    _keep_sheets(folder, training, out)
     (out / "results").mkdir(parents=True, exist_ok=True)
     write_text(out / "results" / f"{training.name}.json", json.dumps(record, indent=1) + "\n")
     sys.exit(0)
+
+
+def _keep_sheets(folder: RunFolder, training: Training, out: Path) -> None:
+    """The fixed latents as they were last, and the real clips at that size."""
+    sheets = [sample for sample in folder.samples() if sample.clips >= 0]
+    reals = [sample for sample in folder.samples() if sample.clips < 0]
+    if sheets:
+        (out / "samples").mkdir(parents=True, exist_ok=True)
+        shutil.copy(sheets[-1].path, out / "samples" / f"{training.name}.png")
+        for sample in reals:
+            if (sample.frames, sample.resolution) == training.config.plan().sizes[-1]:
+                shutil.copy(sample.path, out / "samples" / "reals.png")
 
 
 def networks(study: Study, run: Path, ticks: list[dict[str, Any]], status: dict[str, Any]) -> list[tuple[float, Path]]:
@@ -66,7 +76,7 @@ def networks(study: Study, run: Path, ticks: list[dict[str, Any]], status: dict[
     if not paths or not ticks:
         return []
     times = {path: seconds_at(int(path.name[:9]), ticks, key) for path in paths}
-    found = []
+    found: list[tuple[float, Path]] = []
     for share in study.moments:
         nearest = min(paths, key=lambda path: abs(times[path] - share * budget))
         if not found or found[-1][1] != nearest:
@@ -93,7 +103,7 @@ def parameters(training: Training) -> dict[str, int]:
 
 
 def cost(status: dict[str, Any], ticks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Clips trained on, seconds of both clocks, the greatest memory, and clips a second of processor time at the end."""
+    """Clips trained on, seconds of both clocks, greatest memory, and clips a second of processor time at the end."""
     last = ticks[-1] if ticks else {}
     end = [tick for tick in ticks if tick["stage"] == last.get("stage")]
     rate = None

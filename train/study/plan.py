@@ -1,4 +1,4 @@
-"""What a study is made of: a base configuration, arms that differ from it, seeds, and the time that each training has."""
+"""What a study is made of: a base configuration, arms that differ from it, seeds, and the time of each training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,7 @@ class Study(Section):
     @field_validator("moments")
     @classmethod
     def _rising(cls, moments: list[float]) -> list[float]:
-        if not (all(a < b for a, b in zip(moments, moments[1:], strict=False)) and moments[0] > 0 and moments[-1] == 1):
+        if not (all(a < b for a, b in pairwise(moments)) and moments[0] > 0 and moments[-1] == 1):
             raise ValueError("allowed: rising shares above 0, the last one 1")
         return moments
 
@@ -82,8 +83,8 @@ def load(path: Path) -> Study:
 
 
 def trainings(study: Study) -> list[Training]:
-    """All of them, seed by seed: cut off, a study has whole comparisons. Raises ConfigError, also where two arms would be
-    measured at different sizes: their numbers could not stand in one table."""
+    """All of them, seed by seed: cut off, a study has whole comparisons. Raises ConfigError, also where two arms would
+    be measured at different sizes: their numbers could not stand in one table."""
     found = []
     for seed in study.seeds:
         for arm, changes in study.arms.items():
@@ -92,5 +93,6 @@ def trainings(study: Study) -> list[Training]:
             found.append(Training(arm, seed, config))
     sizes = {training.config.plan().sizes[-1] for training in found}
     if len(sizes) > 1:
-        raise ConfigError(f"arms end at different sizes: {', '.join('x'.join(map(str, size)) for size in sorted(sizes))}")
+        named = ", ".join("x".join(map(str, size)) for size in sorted(sizes))
+        raise ConfigError(f"arms end at different sizes (frames x pixels): {named}")
     return found

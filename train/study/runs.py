@@ -1,4 +1,4 @@
-"""The trainings of a study, some at a time: each trained for its time in a process of its own, then measured in another.
+"""The trainings of a study, some at a time: each trained in a process of its own, then measured in another.
 
 What is done has its result file and is not done again; a training that was cut off goes on from its checkpoint.
 """

@@ -1,0 +1,160 @@
+"""A study trains each cell for its time, measures it by one protocol, goes on where it was cut off, and tells."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from train.config import ConfigError
+from train.run import RunFolder
+from train.study import plan, report
+from train.study.measure import networks, seconds_at
+from train.study.runs import result_path
+
+ROOT = Path(__file__).parents[2]
+STUDY = {
+    "name": "tiny", "minutes": 0.05, "threads": 1, "seeds": [0], "clips": 40, "moments": [0.5, 1.0],
+    "reference": "grown",
+    "base": {"data": {"source": "toyfaces", "clips": 96}, "precision": "float32", "device": "cpu",
+             "growth": {"stages": [[4, 4], [4, 8]], "fade_kimg": 0.064, "stable_kimg": [0.064, 1000]},
+             "network": {"latent_dim": 16, "fmap_base": 64, "fmap_max": 8}, "train": {"batch": 16},
+             "log": {"tick_kimg": 0.032, "snapshot_kimg": 1, "keep": 1000}},
+    "arms": {"grown": {}, "fixed": {"growth.stages": [[4, 8]], "growth.fade_kimg": 0, "growth.stable_kimg": 1000}}}
+
+
+def written(folder: Path, **changes) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(STUDY | changes, sort_keys=False))
+    return path
+
+
+def command(folder: Path, study: Path) -> list[str]:
+    return [sys.executable, "-m", "train.study", str(study), "--work", str(folder / "runs"),
+            "--out", str(folder / "out"), "--results", str(folder / "RESULTS.md")]
+
+
+@pytest.mark.slow
+def test_a_study_is_cut_off_goes_on_and_tells_what_it_found(tmp_path):
+    study = written(tmp_path, minutes=0.1)
+    environment = {**os.environ, "PVSWGAN_CACHE": str(tmp_path / "cache")}
+    first = subprocess.Popen(command(tmp_path, study), cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True)
+    run, until = RunFolder(tmp_path / "runs" / "grown-0"), time.monotonic() + 120
+    while (run.status() or {}).get("cpu_seconds", 0) < 1:
+        assert time.monotonic() < until and first.poll() is None
+        time.sleep(0.05)
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal does: all processes hear it
+    out, error = first.communicate(timeout=90)
+    assert first.returncode == 130 and "go on with: python -m train.study" in error and "Traceback" not in out + error
+    assert run.state() == "stopped" and not (tmp_path / "out" / "results").exists()
+    trained = run.status()["cpu_seconds"]
+
+    again = subprocess.run(command(tmp_path, study), cwd=ROOT, env=environment, capture_output=True, text=True,
+                           timeout=280)
+    assert again.returncode == 0, again.stderr
+    assert any(line.get("event") == "resumed" for line in run.stats())
+    assert 1 <= trained < 6 <= run.status()["cpu_seconds"]
+    loaded = plan.load(study)
+    for training in plan.trainings(loaded):
+        facts = json.loads(result_path(tmp_path / "out", training).read_text())
+        assert 6 <= facts["cost"]["cpu_seconds"] < 12 and facts["failed"] is None
+        last = facts["moments"][-1]
+        assert last["share"] == 1 and last["clips"] == facts["cost"]["clips"] and last["size"] == "4x8x8"
+        assert last["values"]["fid"]["value"] == facts["result"]["values"]["fid"]["value"] > 0
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "2 of 2 trainings are done" in page and "| FID ↓ |" in page
+    assert "![grown](out/samples/grown-0-large.png)" in page
+    assert (tmp_path / "out" / "curves.svg").read_text().startswith("<svg")
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "results").iterdir()}
+    (tmp_path / "RESULTS.md").write_text("# Mine\n\nWhat I found.\n\n" + page + "\nAnd this.\n")
+    once_more = subprocess.run(command(tmp_path, study), cwd=ROOT, env=environment, capture_output=True, text=True,
+                               timeout=60)
+    assert once_more.returncode == 0 and before == {p: p.stat().st_mtime_ns for p in before}, "nothing is done twice"
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "What I found." in page and "And this." in page and page.count("<!-- study tiny") == 1
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"reference": "other"}, "reference is 'other'; allowed: grown, fixed"),
+    ({"moments": [0.5, 0.2, 1.0]}, "moments.*rising shares"),
+    ({"minutes": 0}, "minutes.*greater than 0"),
+    ({"name": "../x"}, "small letters"),
+    ({"arms": {"grown": {}, "larger": {"growth.stages": [[4, 16]], "growth.fade_kimg": 0, "growth.stable_kimg": 9}}},
+     "different sizes .*4x8, 4x16"),
+    ({"arms": {"grown": {"train.lrr": 1}}}, "arm grown: train.lrr is not a key"),
+    ({"arms": {"Grown": {}}, "reference": "Grown"}, "arm 'Grown'"),
+])
+def test_what_is_wrong_with_a_study_is_said(tmp_path, changes, said):
+    with pytest.raises(ConfigError, match=said):
+        plan.load(written(tmp_path, **changes))
+
+
+def test_the_studies_that_come_with_the_project_are_sound():
+    study = plan.load(ROOT / "configs" / "study.yaml")
+    cells = plan.trainings(study)
+    assert [cell.name for cell in cells[:4]] == ["swgan-0", "wgan-gp-0", "no-growing-0", "mocogan-0"]
+    assert {cell.config.plan().sizes[-1] for cell in cells} == {(8, 16)}
+    pair = {cell.arm: cell.config for cell in cells if cell.seed == 0}
+    swgan, other = pair["swgan"], pair["wgan-gp"]
+    assert swgan.model_copy(update={"loss": other.loss}) == other, "they differ in the loss only"
+
+
+def test_a_moment_is_found_between_the_ticks(tmp_path):
+    ticks = [{"clips": 100, "cpu_seconds": 10.0}, {"clips": 200, "cpu_seconds": 30.0}]
+    assert [seconds_at(clips, ticks, "cpu_seconds") for clips in (0, 50, 150, 200, 900)] == [0, 5, 20, 30, 30]
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for clips in (0, 40, 160, 200):
+        (folder / f"{clips:09d}-network.safetensors").touch()
+    study = plan.load(written(tmp_path, minutes=0.5))
+    found = networks(study, tmp_path, ticks, {"device": "cpu"})
+    assert [(share, int(path.name[:9])) for share, path in found] == [(0.5, 160), (1.0, 200)]
+
+
+def result_of(fid: float, reals: str = "one") -> dict:
+    from pvswgan.metrics import evaluate
+
+    protocol = {"clips": 40, "frames": 4, "resolution": 8, "seed": 0, "extractor": {"name": "clipnet", "weights": "w"},
+                "reals": {"sha256": reals}, "torch_fidelity": "0.4"}
+    values = {"fid": {"value": fid, "floor": 1.0, "ceiling": 900.0}}
+    return json.loads(evaluate.Result(
+        protocol, evaluate.key_of(protocol), {}, values, {"date": "2026-01-02T00:00:00"}, []).as_json())
+
+
+def leave(out: Path, arm: str, seed: int, fid: float, key: str = "one") -> None:
+    result = result_of(fid, key)
+    facts = {"arm": arm, "seed": seed, "machine": "a machine", "device": "cpu", "failed": None, "result": result,
+             "parameters": {"generator": 10, "critic": 20}, "cost": {
+                 "clips": 1000, "seconds": 9.0, "cpu_seconds": 8.0, "clips_per_cpu_second": 125.0, "memory_mb": 99.0},
+             "moments": [{"share": 1.0, "clips": 1000, "values": result["values"]}]}
+    path = out / "results" / f"{arm}-{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts))
+
+
+def test_means_deviations_and_differences_of_the_same_seed(tmp_path):
+    study = plan.load(written(tmp_path, seeds=[0, 1]))
+    for seed, grown, fixed in ((0, 10.0, 30.0), (1, 50.0, 80.0)):
+        leave(tmp_path, "grown", seed, grown)
+        leave(tmp_path, "fixed", seed, fixed)
+    report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "| FID ↓ | 30 ± 28 | 55 ± 35 | 1 | 900 |" in page
+    assert "| fixed | 25 ± 7.1 (+20, +30) |" in page, "the deviation between the seeds has gone"
+    assert "4 of 4 trainings are done" in page and "Measured 2026-01-02" in page
+
+
+def test_results_of_two_protocols_do_not_stand_in_one_table(tmp_path):
+    study = plan.load(written(tmp_path))
+    leave(tmp_path, "grown", 0, 1.0)
+    leave(tmp_path, "fixed", 0, 1.0, "other")
+    with pytest.raises(ValueError, match="2 protocols"):
+        report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
+    assert not (tmp_path / "RESULTS.md").exists()
