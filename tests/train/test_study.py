@@ -24,7 +24,7 @@ STUDY = {
     "base": {"data": {"source": "toyfaces", "clips": 96}, "precision": "float32", "device": "cpu",
              "growth": {"stages": [[4, 4], [4, 8]], "fade_kimg": 0.064, "stable_kimg": [0.064, 1000]},
              "network": {"latent_dim": 16, "fmap_base": 64, "fmap_max": 8}, "train": {"batch": 16},
-             "log": {"tick_kimg": 0.032, "snapshot_kimg": 1, "keep": 1000}},
+             "log": {"tick_kimg": 0.032, "snapshot_kimg": 1000, "keep": 1000}},
     "arms": {"grown": {}, "fixed": {"growth.stages": [[4, 8]], "growth.fade_kimg": 0, "growth.stable_kimg": 1000}}}
 
 
