@@ -99,7 +99,8 @@ def test_what_is_wrong_with_a_study_is_said(tmp_path, changes, said):
 def test_the_studies_that_come_with_the_project_are_sound():
     study = plan.load(ROOT / "configs" / "study.yaml")
     cells = plan.trainings(study)
-    assert [cell.name for cell in cells[:4]] == ["swgan-0", "wgan-gp-0", "no-growing-0", "mocogan-0"]
+    assert [cell.name for cell in cells[:8]] == ["swgan-0", "wgan-gp-0", "no-growing-0", "space-first-0", "time-first-0",
+                                                 "mocogan-0", "tgan-0", "videogan-0"]
     assert {cell.config.plan().sizes[-1] for cell in cells} == {(8, 16)}
     pair = {cell.arm: cell.config for cell in cells if cell.seed == 0}
     swgan, other = pair["swgan"], pair["wgan-gp"]

@@ -88,7 +88,8 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
     per = "processor time" if str(done[0].facts["device"]) == "cpu" else "training time"
     parts = [f"    {command}",
              f"{study.minutes:g} minutes of {per} for each training, the same clips for all; {len(done)} of {total} "
-             f"trainings are done. {'; '.join(machines)}. " + (f"Measured {dates[0]} to {dates[-1]}. " if dates else "")
+             f"trainings are done{_missing(study, done)}. {'; '.join(machines)}. "
+             + (f"Measured {dates[0]} to {dates[-1]}. " if dates else "")
              + next((sentence(one.result) for one in done if one.result), ""),
              measures(study, done), differences(study, done), costs(study, done)]
     if drawing := curves(study, done):
@@ -100,6 +101,12 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
     return "\n\n".join(part for part in parts if part)
 
 
+def _missing(study: Study, done: Sequence[Done]) -> str:
+    """Which arms have no result at all yet."""
+    none = [arm for arm in study.arms if arm not in {one.arm for one in done}]
+    return f" (none yet of {', '.join(none)})" if none else ""
+
+
 def spread(values: Sequence[float]) -> str:
     """Mean ± standard deviation of the sample."""
     if not values:
@@ -109,7 +116,7 @@ def spread(values: Sequence[float]) -> str:
 
 def measures(study: Study, done: Sequence[Done]) -> str:
     """A row a measure: every arm, floor and ceiling."""
-    arms = {arm: [one for one in done if one.arm == arm] for arm in study.arms}
+    arms = {arm: found for arm in study.arms if (found := [one for one in done if one.arm == arm])}
     head = [f"{arm} ({len(found)})" for arm, found in arms.items()]
     lines = [_row(["measure", *head, "floor", "ceiling"]), _row(["---"] * (len(head) + 3))]
     for measure in MEASURES:
@@ -130,7 +137,7 @@ def differences(study: Study, done: Sequence[Done]) -> str:
     lines = [_row(["arm", *(f"{label(m)} {ARROWS[better(m)]}" for m in SET_AGAINST)]),
              _row(["---"] * (len(SET_AGAINST) + 1))]
     for arm in study.arms:
-        if arm == study.reference:
+        if arm == study.reference or arm not in {one.arm for one in done}:
             continue
         cells = []
         for measure in SET_AGAINST:
@@ -173,7 +180,8 @@ def curves(study: Study, done: Sequence[Done]) -> str:
                 points.append((x, mean(m["values"][measure]["value"] for m in at)))
         return Line(arm, colour, points)
 
-    arms = list(zip(study.arms, COLOURS * 4, strict=False))
+    arms = [(arm, colour) for arm, colour in zip(study.arms, COLOURS * 4, strict=False)
+            if arm in {one.arm for one in done}]
     drawn = [chart(label(measure), along, [line(arm, colour, measure, along) for arm, colour in arms])
              for measure in CURVES for along in ("minutes", "kimg")]
     if not any(drawn):
