@@ -65,6 +65,12 @@ def describe(path: str | Path) -> str:
     return ""
 
 
+def installed(folder: Path) -> list[Path]:
+    """The configurations of trainings in a folder; a study (train/study), which has arms, is none."""
+    return [path for path in sorted(folder.glob("*.yaml"))
+            if not any(line.startswith("arms:") for line in path.read_text(encoding="utf-8").splitlines())]
+
+
 def dump(config: Config) -> str:
     """The whole resolved configuration as YAML."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

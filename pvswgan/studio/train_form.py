@@ -70,7 +70,7 @@ class Reading:
 
 def configurations() -> list[Configuration]:
     """The configurations that come with the studio, by name."""
-    return [Configuration(path.stem, path, schema.describe(path)) for path in sorted(CONFIGS.glob("*.yaml"))]
+    return [Configuration(path.stem, path, schema.describe(path)) for path in schema.installed(CONFIGS)]
 
 
 def find(name: str) -> Configuration:

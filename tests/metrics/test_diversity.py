@@ -3,6 +3,8 @@ import torch
 
 from pvswgan.metrics import memorisation
 from pvswgan.metrics.diversity import feature_distance, ms_ssim, scales
+from pvswgan.metrics.extractors import make
+from pvswgan.metrics.sets import describe
 
 
 @pytest.mark.parametrize(("resolution", "many"), [(8, 0), (16, 1), (32, 2), (64, 3), (128, 4), (256, 5)])
@@ -51,3 +53,16 @@ def test_copies_of_training_clips_are_found():
     assert found["near_share"] == pytest.approx(0.05, abs=0.03)
     assert found["near_ratio"] == pytest.approx(1, abs=0.1)
     assert memorisation.compare(held, held)["near_share"] == pytest.approx(0.05)
+
+
+def test_a_set_is_as_similar_as_its_neighbours_are():
+    """Of five clips the first two and the next two are compared; the last one has nobody."""
+    clips = torch.rand(5, 3, 8, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    clips[1], clips[3] = clips[0], clips[2]
+    eyes = make("clipnet")
+
+    def similarity(order):
+        return describe(iter([clips[order]]), 5, eyes, eyes, lambda done: None).similarity
+
+    assert similarity([0, 1, 2, 3, 4]) == pytest.approx(1)
+    assert similarity([0, 2, 1, 3, 4]) < 0.5

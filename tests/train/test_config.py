@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from train.config import ConfigError, describe, dump, load, parse
+from train.config import ConfigError, describe, dump, installed, load, parse
 from train.schema import Data, Growth, Log, Network, SwganLoss, Train, WganGpLoss
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = installed(Path(__file__).parents[2] / "configs")
 FACES = {"data": {"source": "toyfaces"}}
 
 
@@ -15,6 +15,10 @@ def test_shipped_configurations_are_whole(path):
     config = load(path)
     assert len(config.batches()) == len(config.rates()) == len(config.plan().stages)
     assert len(describe(path)) > 20
+
+
+def test_a_study_is_not_offered_as_a_training():
+    assert "study" not in {path.stem for path in CONFIGS} and {"paper", "toyfaces-cpu"} <= {path.stem for path in CONFIGS}
 
 
 def test_the_resolved_configuration_is_the_configuration():
