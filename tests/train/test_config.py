@@ -18,7 +18,8 @@ def test_shipped_configurations_are_whole(path):
 
 
 def test_a_study_is_not_offered_as_a_training():
-    assert "study" not in {path.stem for path in CONFIGS} and {"paper", "toyfaces-cpu"} <= {path.stem for path in CONFIGS}
+    names = {path.stem for path in CONFIGS}
+    assert "study" not in names and {"paper", "toyfaces-cpu"} <= names
 
 
 def test_the_resolved_configuration_is_the_configuration():
