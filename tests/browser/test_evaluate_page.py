@@ -68,6 +68,10 @@ def test_a_model_is_measured_its_numbers_shown_and_another_protocol_kept_apart(p
     assert panels.count() == 2
     assert "it differs in: seed: 7 and 0" in panels.nth(1).inner_text()
 
+    page.set_viewport_size({"width": 420, "height": 900})
+    labels = page.locator("#pvs-evaluate .pe-table >> nth=0 >> tr:visible > th:first-child").all()
+    assert labels and min(label.bounding_box()["width"] for label in labels) > 80, "words break within"
+
 
 def test_a_measurement_is_stopped_and_another_can_begin(page: Any, url: str) -> None:
     page.goto(f"{url}/?tab=evaluate")
