@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.routing import Mount
 
-from pvswgan.studio import api, compare, data, evaluate, explore, latents, train
+from pvswgan.studio import api, compare, data, evaluate, explore, latents, learn, train
 from pvswgan.studio.kept import Kept
 from pvswgan.studio.models import Models
 from pvswgan.studio.projections import Projections
@@ -133,7 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _pages() -> list[tuple[str, Any]]:
     """(title, module) of each tab, in order; a module has build(studio) and routes(app, studio, guard)."""
     pages = {"Explore": explore, "Train": train, "Compare": compare, "Latents": latents, "Evaluate": evaluate,
-             "Data": data}
+             "Data": data, "Learn": learn}
     return list(pages.items())
 
 

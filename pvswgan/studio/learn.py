@@ -1,0 +1,57 @@
+"""The Learn page: lessons, each a live instrument first and text second.
+
+A lesson is a view of its own, views/learn_NAME.html, .js and .css, and where it needs the server a module learn_NAME.py
+with routes. learn.js shows one at a time and keeps its state in the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fastapi import FastAPI
+
+from pvswgan.studio.views import view
+
+if TYPE_CHECKING:
+    from pvswgan.studio.server import Studio
+
+
+class Routes(Protocol):
+    """A lesson's module."""
+
+    def routes(self, app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """title, question: of the list of lessons. scripts: loaded before learn_NAME.js. module: with its routes."""
+
+    name: str
+    title: str
+    question: str
+    scripts: tuple[str, ...] = ()
+    module: Routes | None = None
+
+    def all_scripts(self) -> tuple[str, ...]:
+        return (*self.scripts, f"learn_{self.name}.js")
+
+
+LESSONS: tuple[Lesson, ...] = ()  # in the order in which they are taught
+
+
+def build(studio: Studio) -> None:
+    """Puts the page into the Blocks context it is called in."""
+    lessons = [{"name": one.name, "title": one.title, "question": one.question} for one in LESSONS]
+    # The list needs the lessons' scripts before its own; a script that two components name is loaded once.
+    view("learn", "learn_state.js", *(script for one in LESSONS for script in one.all_scripts()), lessons=lessons)
+    for one in LESSONS:
+        view(f"learn_{one.name}", "learn_state.js", *one.scripts)
+
+
+def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
+    """The lessons' routes, each behind the guard."""
+    for one in LESSONS:
+        if one.module is not None:
+            one.module.routes(app, studio, guard)
