@@ -65,10 +65,10 @@ def describe(path: str | Path) -> str:
     return ""
 
 
-def installed(folder: Path) -> list[Path]:
-    """The configurations of trainings in a folder; a study (train/study), which has arms, is none."""
+def installed(folder: Path, *, studies: bool = False) -> list[Path]:
+    """The configurations of trainings in a folder; or its studies (train/study), which have arms."""
     return [path for path in sorted(folder.glob("*.yaml"))
-            if not any(line.startswith("arms:") for line in path.read_text(encoding="utf-8").splitlines())]
+            if studies == any(line.startswith("arms:") for line in path.read_text(encoding="utf-8").splitlines())]
 
 
 def dump(config: Config) -> str:

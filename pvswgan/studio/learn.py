@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
+from pvswgan.studio import learn_pair
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
-
-
-class Routes(Protocol):
-    """A lesson's module."""
-
-    def routes(self, app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -32,13 +28,17 @@ class Lesson:
     title: str
     question: str
     scripts: tuple[str, ...] = ()
-    module: Routes | None = None
+    module: ModuleType | None = None
 
     def all_scripts(self) -> tuple[str, ...]:
         return (*self.scripts, f"learn_{self.name}.js")
 
 
-LESSONS: tuple[Lesson, ...] = ()  # in the order in which they are taught
+LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
+    Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",
+           ("curves.js", "compare_state.js", "compare_clips.js", "compare_quiz.js", "compare_curves.js",
+            "evaluate_tables.js"), learn_pair),
+)
 
 
 def build(studio: Studio) -> None:

@@ -124,7 +124,8 @@ def result_of(fid: float, reals: str = "one") -> dict:
 
     protocol = {"clips": 40, "frames": 4, "resolution": 8, "seed": 0, "extractor": {"name": "clipnet", "weights": "w"},
                 "reals": {"sha256": reals}, "torch_fidelity": "0.4"}
-    values = {"fid": {"value": fid, "floor": 1.0, "ceiling": 900.0}}
+    values = {"fid": {"value": fid, "floor": 1.0, "ceiling": 900.0},
+              "swd": {"value": fid / 100, "floor": 0.01, "ceiling": 9.0}}
     return json.loads(evaluate.Result(
         protocol, evaluate.key_of(protocol), {}, values, {"date": "2026-01-02T00:00:00"}, []).as_json())
 

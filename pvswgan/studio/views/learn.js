@@ -78,7 +78,7 @@
       }
       const { fields, state: before } = learn.open, { state, wrong } = learn.read(fields, given);
       Object.assign(before, state);
-      if (given === null || typeof given !== "object" || wrong.length)
+      if (given === null || typeof given !== "object" || Array.isArray(given) || wrong.length)
         fail(new Error("A part of this link could not be read: the rest of it is shown."));
     }
 
@@ -101,7 +101,8 @@
       open(lesson);
       learn.open.set(learn.read(learn.open.fields, state).state);
     });
-    pvs.whenShown(element, (shown) => {
+    // The whole tab, and not this list, which is scrolled away while a lesson is read.
+    pvs.whenShown(document.getElementById("pvs-tab-learn"), (shown) => {
       onScreen = shown;
       show();
       if (shown) follow();

@@ -1,0 +1,56 @@
+"""The list of lessons and the link to what one shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pvswgan.studio.learn import LESSONS
+from tests.browser.learn_page import open_lesson, state_in_link
+
+pytestmark = pytest.mark.browser
+ERROR = "#pvs-learn [role=alert]"
+
+
+def test_lessons_are_listed_and_one_is_open(page: Any, url: str) -> None:
+    page.goto(f"{url}/?tab=learn")
+    page.wait_for_function("window.pvs?.learn?.open?.begun", timeout=30000)
+    lessons = page.locator("#pvs-learn").get_by_role("tab")
+    assert [lesson.inner_text().split("\n")[1] for lesson in lessons.all()] == [one.title for one in LESSONS]
+    for place, one in enumerate(LESSONS):
+        lessons.nth(place).click()
+        page.wait_for_function(f"pvs.learn.open.name === '{one.name}' && pvs.learn.open.begun", timeout=30000)
+        shown = [other.name for other in LESSONS if page.locator(f"#pvs-learn_{other.name}").is_visible()]
+        assert shown == [one.name]
+        assert page.locator(f"#pvs-learn_{one.name} .pl-first").inner_text().startswith("First:")
+        assert "Source" in page.locator(f"#pvs-learn_{one.name} .pl-source").inner_text()
+    page.keyboard.press("ArrowRight")  # from the last one round to the first
+    page.wait_for_function(f"pvs.learn.open.name === '{LESSONS[0].name}'")
+    assert page.evaluate("document.activeElement.getAttribute('aria-controls')") == f"pvs-learn_{LESSONS[0].name}"
+
+
+def test_a_link_restores_a_lesson_and_reset_takes_it_back(page: Any, url: str) -> None:
+    open_lesson(page, url, "pair", {"seed": 12, "along": "seconds"})
+    assert page.locator("#pvs-learn_pair").get_by_label("Seeds from").input_value() == "12"
+    page.wait_for_function("location.search.includes('lesson=pair')")
+    assert state_in_link(page) == {"seed": 12, "along": "seconds"}
+    page.locator("#pvs-learn").get_by_role("button", name="Reset").click()
+    page.wait_for_function("!location.search.includes('seed')")
+    assert page.locator("#pvs-learn_pair").get_by_label("Seeds from").input_value() == "0"
+    assert page.locator(ERROR).is_hidden()
+
+
+@pytest.mark.parametrize("state", ['{"seed": -1}', '{"seed": "<b>"}', '{"nonsense": 1}', "{", "[]", "null",
+                                   '{"mode": "upside down"}'])
+def test_a_damaged_link_says_so_and_shows_the_rest(page: Any, url: str, state: str) -> None:
+    page.goto(f"{url}/?tab=learn&lesson=pair&l={state}")
+    page.wait_for_function("window.pvs?.learn?.open?.begun", timeout=30000)
+    assert "A part of this link could not be read" in page.locator(ERROR).inner_text()
+    assert page.locator("#pvs-learn_pair").get_by_label("Seeds from").input_value() == "0"
+
+
+def test_a_lesson_that_is_not_there_is_named(page: Any, url: str) -> None:
+    page.goto(f"{url}/?tab=learn&lesson=alchemy")
+    page.wait_for_function("window.pvs?.learn?.open?.begun", timeout=30000)
+    assert "There is no lesson alchemy" in page.locator(ERROR).inner_text()
