@@ -16,11 +16,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
+from torch import Tensor
 
 from pvswgan import checkpoint, factor_reader
 from pvswgan.checkpoint import ASSETS, CheckpointError, Model, network_checkpoints, save_network
 from pvswgan.data.store import ClipStore
+from pvswgan.factor_reader import Factor
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.video import to_uint8
 from train.clips import store_of
@@ -34,6 +37,9 @@ NAMED = 12  # principal directions that are looked at
 CLEAR = 0.1  # share of a factor's variance from which a direction is called by it
 READABLE = 0.4  # R2 on real clips, from which a factor counts
 FACES = 1024  # samples whose factors are read
+WALKED = 64  # samples that are moved along a direction
+STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)  # standard deviations
+TOLD = 0.05  # share of a factor's variance from which it is told of
 say = Console(markup=False, highlight=False).print
 
 
@@ -142,24 +148,47 @@ def _statistics(run: Path, at: int, folder: Path) -> None:
 
 
 def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]:
-    """{"pca:0": {"name", "share"}}: the principal directions that clearly move known factors of toyfaces, as a
-    regression reads them off the clips, each called by the one or two whose variance it explains most of. A factor that
-    the regression cannot read off real clips names nothing: what it says of samples is chance."""
+    """{"pca:0": {"name", "share", "factors"}}: the principal directions that clearly move known factors of toyfaces, as
+    a regression reads them off the clips, each called by the one or two whose variance it explains most of. A factor
+    that the regression cannot read off real clips names nothing: what it says of samples is chance.
+
+    factors: [{"label", "unit", "share", "along"}], the clearest first: the share of the factor's variance over samples
+    that the direction explains, and, of a number, its mean change at STEPS along it, in its standard deviations.
+    """
     from pvswgan.directions import pca
 
     reader = factor_reader.learn(store, (model.frames, model.resolution), model.sizes[-1][0])
     factors = [factor for factor in factor_reader.TOYFACES if reader.r2[factor.id] >= READABLE]
+
+    def read_off(z: Tensor) -> dict[str, NDArray[np.float64]]:
+        clips = (factor_reader.features(to_uint8(model.generate(part))) for part in z.split(64))
+        return reader.read(np.concatenate(list(clips)))
+
     z = sample_latents(FACES, model.latent_dim, 0)
-    read = reader.read(np.concatenate([factor_reader.features(to_uint8(model.generate(part))) for part in z.split(64)]))
-    on, named = on_sphere(z.double()), dict[str, dict[str, Any]]()
-    for place, vector in enumerate(pca(model.generator, NAMED).vectors.double()):
-        at = (on @ (vector / vector.norm())).numpy()
-        shares = {factor.label: factor_reader.explained_by(at, read[factor.id]) for factor in factors}
-        clear = [label for label in sorted(shares, key=lambda label: -shares[label])[:2] if shares[label] >= CLEAR]
-        if clear:
-            name = ", ".join(label.replace(", mean", "") for label in clear)
-            named[f"pca:{place}"] = {"name": name, "share": round(shares[clear[0]], 3)}
+    read, on, named = read_off(z), on_sphere(z.double()), dict[str, dict[str, Any]]()
+    for place, vector in enumerate(pca(model.generator, NAMED).vectors):
+        at = (on @ (vector / vector.norm()).double()).numpy()
+        shares = {factor: factor_reader.explained_by(at, read[factor.id]) for factor in factors}
+        order = sorted(factors, key=lambda factor: -shares[factor])
+        clear = [factor for factor in order[:2] if shares[factor] >= CLEAR]
+        if not clear:
+            continue
+        walked = [read_off(z[:WALKED] + step * vector) for step in STEPS]
+        told = [{"label": factor.label, "unit": factor.unit, "share": round(shares[factor], 3),
+                 "along": _along(factor, walked, read)} for factor in order if shares[factor] >= TOLD]
+        named[f"pca:{place}"] = {"name": ", ".join(factor.label.replace(", mean", "") for factor in clear),
+                                 "share": round(shares[clear[0]], 3), "factors": told}
     return named
+
+
+def _along(factor: Factor, walked: Sequence[dict[str, NDArray[np.float64]]],
+           read: dict[str, NDArray[np.float64]]) -> list[float] | None:
+    """A number's mean change at STEPS, in standard deviations over samples; None of a choice or a place on a ring."""
+    spread = float(read[factor.id].std())
+    if factor.kind != "number" or not spread:
+        return None
+    middle = walked[STEPS.index(0.0)][factor.id].mean()
+    return [round(float((at[factor.id].mean() - middle) / spread), 3) for at in walked]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from pvswgan.studio import learn_pair
+from pvswgan.studio import learn_pair, learn_tour
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
     Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",
            ("curves.js", "compare_state.js", "compare_clips.js", "compare_quiz.js", "compare_curves.js",
             "evaluate_tables.js"), learn_pair),
+    Lesson("tour", "A latent tour", "What does a direction mean?", ("explore_direction.js",), learn_tour),
 )
 
 

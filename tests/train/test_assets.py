@@ -56,7 +56,9 @@ def test_what_cannot_be_read_off_real_clips_names_no_direction(monkeypatch):
     reader = SimpleNamespace(r2={factor.id: readers.get(factor.id, 0.0) for factor in factor_reader.TOYFACES},
                              read=lambda _: {factor.id: along for factor in factor_reader.TOYFACES})
     monkeypatch.setattr(factor_reader, "learn", lambda *_: reader)
-    assert assets.name_directions(model, None) == {"pca:0": {"name": "skin", "share": 1.0}}
+    named = assets.name_directions(model, None)
+    assert {id: (row["name"], row["share"]) for id, row in named.items()} == {"pca:0": ("skin", 1.0)}
+    assert [factor["label"] for factor in named["pca:0"]["factors"]] == ["skin"]
 
 
 def test_runs_that_cannot_be_compared_are_not_shipped(tmp_path):

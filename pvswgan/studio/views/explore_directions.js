@@ -158,7 +158,7 @@
       first = id;
       view.unfold("d");
       ref.kinds.value = "all";
-      if (loadedFor !== wanted() || !rows.has(id)) await load();
+      await load(); // it may have been made, or named, on that page
       arrange();
       rows.get(id)?.range.focus();
     });
