@@ -47,15 +47,13 @@ def plan(wish: Pair) -> list[tuple[str, Path, dict[str, Any]]]:
 
 
 def start(wish: Pair, root: Path) -> list[dict[str, str]]:
-    """Both begin, or are queued: [{"name", "id"}], id the run folder's name, "" for one that waits in the queue.
+    """Both begin or are queued, or neither: [{"name", "id"}], id the run folder's name, "" for one that waits in the queue.
 
     Raises FormError, ProcessError, QueueError, OSError.
     """
     runs = plan(wish)
     if wish.when == "queue":
-        queue = Queue(root)
-        for name, config, changes in runs:
-            queue.add(name, config, changes)
+        Queue(root).add_all(runs)
         return [{"name": name, "id": ""} for name, _, _ in runs]
     ids = processes.start_all(root, runs)
     return [{"name": name, "id": id} for (name, _, _), id in zip(runs, ids, strict=True)]

@@ -14,7 +14,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -54,16 +54,29 @@ class Queue:
         overrides  {key: value}
         Raises ProcessError (a bad name), QueueError, OSError.
         """
-        name, text = processes.check_name(name), config.read_text(encoding="utf-8")
-        item = {"id": secrets.token_hex(6), "name": name, "config": config.stem, "overrides": dict(overrides),
-                "added": time.time(), "state": "waiting", "run": None, "note": ""}
-        with self._changing() as queue:
-            if len(queue["items"]) >= LONGEST:
-                raise QueueError(f"There are {LONGEST} trainings in the queue already; remove some first.")
-            self._copy(item).parent.mkdir(exist_ok=True)
-            write_text(self._copy(item), text)
-            queue["items"].append(item)
-        return str(item["id"])
+        return self.add_all([(name, config, overrides)])[0]
+
+    def add_all(self, runs: Sequence[tuple[str, Path, Mapping[str, Any]]]) -> list[str]:
+        """Add several trainings at the end, (name, configuration, overrides) each as for `add`, or none of them."""
+        items, texts = [], []
+        for name, config, overrides in runs:
+            items.append({"id": secrets.token_hex(6), "name": processes.check_name(name), "config": config.stem,
+                          "overrides": dict(overrides), "added": time.time(), "state": "waiting", "run": None,
+                          "note": ""})
+            texts.append(config.read_text(encoding="utf-8"))
+        try:
+            with self._changing() as queue:
+                if len(queue["items"]) + len(items) > LONGEST:
+                    raise QueueError(_full(len(queue["items"]), len(items)))
+                for item, text in zip(items, texts, strict=True):
+                    self._copy(item).parent.mkdir(exist_ok=True)
+                    write_text(self._copy(item), text)
+                queue["items"] += items
+        except (QueueError, OSError):
+            for item in items:  # the queue's file has none of them
+                self._copy(item).unlink(missing_ok=True)
+            raise
+        return [str(item["id"]) for item in items]
 
     def move(self, id: str, by: int) -> None:
         """Move an item `by` places towards the end (negative: the front), as far as there are waiting ones."""
@@ -197,3 +210,11 @@ class Queue:
             yield queue
             if json.dumps(queue) != before:
                 self._write(queue)
+
+
+def _full(there: int, more: int) -> str:
+    """The sentence when a queue has no room for `more` trainings."""
+    if more == 1:
+        return f"There are {LONGEST} trainings in the queue already; remove some first."
+    return (f"There are {there} trainings in the queue, and room for {LONGEST}: not all of these {more} would fit, so "
+            "none was added. Remove some first.")

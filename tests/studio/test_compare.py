@@ -15,7 +15,7 @@ from PIL import Image
 from pvswgan.charts import Line, chart, ticks
 from pvswgan.studio import Settings, compare, compare_facts, compare_pair, compare_report
 from pvswgan.studio.compare_pair import Pair
-from pvswgan.studio.queue import Queue
+from pvswgan.studio.queue import LONGEST, Queue
 from pvswgan.studio.server import Studio
 from pvswgan.studio.train_form import FormError
 from tests.browser.conftest import write_model
@@ -107,6 +107,11 @@ def test_a_pair_differs_in_the_loss_alone(configs: Path, root: Path) -> None:
     queued = Queue(root).listed()["items"]
     assert [item["name"] for item in queued] == ["duel-swgan", "duel-wgan-gp"]
     assert schema.load(runs[1][1], ["loss={name: wgan-gp}"]).loss.name == "wgan-gp"
+    Queue(root).add_all([("x", runs[0][1], {})] * (LONGEST - 3))
+    with client(root) as http:
+        answer = http.post("/api/compare/pair", json={"config": "tiny", "name": "half"})
+        assert answer.status_code == 409 and "none was added" in answer.json()["detail"]
+    assert "half-swgan" not in [item["name"] for item in Queue(root).listed()["items"]], "no half pair"
     with pytest.raises(FormError, match="There is no folder /nowhere/clips"):
         compare_pair.plan(Pair(config="elsewhere"))
     with client(root, read_only=True) as http:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pvswgan.studio import processes
+from pvswgan.studio import queue as queue_module
 from pvswgan.studio.processes import ProcessError
-from pvswgan.studio.queue import Queue, QueueError
+from pvswgan.studio.queue import LONGEST, Queue, QueueError
 from tests.studio import fakerun
 
 
@@ -115,6 +116,41 @@ def test_order_removal_undo_and_hold(queue: Queue, started: list[Any]) -> None:
     queue.remove(c)
     with pytest.raises(QueueError, match="too long ago"):
         queue.put_back(b)
+
+
+def test_several_are_added_together_or_not_at_all(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(queue, *["x"] * (LONGEST - 1))
+    config = queue.root.parent / "some.yaml"
+    config.write_text("seed: 4\n")
+    pair = [(name, config, {"seed": 5}) for name in ("a", "b")]
+    with pytest.raises(QueueError, match=f"There are {LONGEST - 1} trainings in the queue, and room for {LONGEST}"):
+        queue.add_all(pair)
+    assert "a" not in names(queue) and copies(queue) == LONGEST - 1
+    queue.remove(queue.listed()["items"][0]["id"])
+    before = copies(queue)  # with that of the one that can be put back
+    with pytest.raises(ProcessError, match="'b c'"):
+        queue.add_all([pair[0], ("b c", config, {})])
+
+    write, written = queue_module.write_text, list[Path]()
+
+    def full(path: Path, text: str) -> None:
+        written.append(path)
+        if len(written) == fails_at:
+            raise OSError(28, "No space left on device")
+        write(path, text)
+
+    monkeypatch.setattr(queue_module, "write_text", full)
+    for fails_at in (1, 2, 3):  # the first copy, the second one, the queue itself
+        written.clear()
+        with pytest.raises(OSError, match="No space left"):
+            queue.add_all(pair)
+        assert "a" not in names(queue) and copies(queue) == before, f"write {fails_at}"
+    fails_at = 0
+    assert len(queue.add_all(pair)) == 2 and names(queue)[-2:] == ["a", "b"] and copies(queue) == before + 2
+
+
+def copies(queue: Queue) -> int:
+    return len(list((queue.folder / "queue").iterdir()))
 
 
 def test_what_cannot_be_started_says_why_and_holds_nothing_up(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
