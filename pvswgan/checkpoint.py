@@ -153,6 +153,22 @@ class Model:
         total = torch.stack([self.generator.start(z).sum(0) for z in parts]).sum(0)
         return total[None] / n
 
+    def latent(self, seed: int = 0, **parts: int) -> Tensor:
+        """The latent (1, latent_dim) of a seed; with parts of it (self.parts) from other seeds: latent(0, content=5) of
+        MoCoGAN is the motion of seed 0 with the content of seed 5. Raises ValueError for a part that there is not."""
+        return self.with_parts(sample_latents(1, self.latent_dim, seed), parts)
+
+    def with_parts(self, z: Tensor, parts: Mapping[str, int]) -> Tensor:
+        """Latents z (n, latent_dim) with these parts taken from the latents of seeds, {name: seed}; the rest as it is.
+        Raises ValueError for a part that there is not."""
+        z = z.clone()
+        for name, seed in parts.items():
+            if name not in self.parts:
+                there = f"it has {' and '.join(self.parts)}" if self.parts else "they are of one piece"
+                raise ValueError(f"the latents of this model have no part {name!r}: {there}")
+            z[:, self.parts[name]] = sample_latents(1, self.latent_dim, seed)[:, self.parts[name]]
+        return z
+
     def sample(self, n: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """n clips, float (n, 3, T, H, W) in [-1, 1] on the CPU; the same latents on every machine for one seed."""
         return self.generate(sample_latents(n, self.latent_dim, seed), truncation)

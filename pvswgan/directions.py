@@ -19,6 +19,7 @@ from pvswgan.latents import affordable, on_sphere, sample_latents
 if TYPE_CHECKING:
     from pvswgan.networks import Generator
 
+ALIKE = 32  # samples that have the other parts of their latents in common
 _ROWS = 2**16  # of the first layer's matrix at a time: that of a model that does not grow has millions
 
 
@@ -33,26 +34,42 @@ class Directions:
 
 
 @torch.no_grad()
-def pca(generator: Generator, k: int = 16, samples: int = 4096, seed: int = 0) -> Directions:
+def pca(generator: Generator, k: int = 16, samples: int = 4096, seed: int = 0, *,
+        part: slice | None = None) -> Directions:
     """PCA of the first layer's activations, regressed back to z (Harkonen et al. 2020, GANSpace, for BigGAN).
 
     z itself is isotropic: it has no directions to find. A vector moves its principal component by one standard
     deviation. Signs are fixed (the largest entry is positive), so that the same model always has the same sliders. k at
     most latent_dim.
+
+    part: of the latent (Model.parts); the directions change it alone, and what varies with the other parts is left out:
+    they are drawn anew for every ALIKE samples only, and those samples' mean is taken from them. k at most its length.
     """
     from sklearn.decomposition import PCA
 
-    k = min(k, generator.latent_dim)
     samples = affordable(generator, samples)
-    z = sample_latents(samples, generator.latent_dim, seed).double()
-    z = on_sphere(z)  # what the generator's pixel norm leaves
-    activations = generator.start(z.float().to(generator.dense.device)).flatten(1).cpu().numpy()
-    found = PCA(k, svd_solver="randomized", random_state=seed).fit(activations)
-    x = torch.from_numpy(found.transform(activations)).double()
+    z = on_sphere(sample_latents(samples, generator.latent_dim, seed).double())  # what the pixel norm leaves
+    if part is not None:
+        moved, z = z[:, part], z[::ALIKE].repeat_interleave(ALIKE, 0)[:samples]
+        z[:, part] = moved
+    activations = generator.start(z.float().to(generator.dense.device)).flatten(1).cpu()
+    if part is not None:
+        z, activations = _from_their_mean(z[:, part]), _from_their_mean(activations)
+    k = min(k, z.shape[1])
+    power = "auto" if part is None else 3  # seven rounds for the last digits: of a model that does not grow seconds
+    found = PCA(k, svd_solver="randomized", iterated_power=power, random_state=seed).fit(activations.numpy())
+    x = torch.from_numpy(found.transform(activations.numpy())).double()
     x = x / x.std(0, correction=0)
-    vectors = _signed(torch.linalg.lstsq(x, z).solution)  # (k, dim): z = x U
+    vectors = torch.zeros(k, generator.latent_dim, dtype=torch.float64)
+    vectors[:, part or slice(None)] = torch.linalg.lstsq(x, z).solution  # (k, dim): z = x U
+    vectors = _signed(vectors)
     return Directions(vectors.float(), vectors.norm(dim=1).float(),
                       torch.from_numpy(np.asarray(found.explained_variance_ratio_)).float())
+
+
+def _from_their_mean(x: Tensor) -> Tensor:
+    """Rows (n, d) less the mean of the ALIKE that they are among."""
+    return torch.cat([rows - rows.mean(0) for rows in x.split(ALIKE)])
 
 
 @torch.no_grad()

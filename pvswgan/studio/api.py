@@ -69,16 +69,19 @@ class Api:
 
     def sample(
         self, model: str, n: int = 1, seed: int = 0, truncation: float = 1.0, format: Format = "mp4",
-        request: gr.Request | None = None,
+        parts: dict[str, Any] | None = None, request: gr.Request | None = None,
     ) -> gr.FileData:  # fmt: skip
         """Draws n clips (1 to 64) of a model; the file that holds them.
 
         The latents are those of pvswgan.load(...).sample(n, seed); truncation, 0 to 1, draws them towards the mean.
+        parts: {part: seed}, for a model whose latents have parts (MoCoGAN: {"content": 5} gives all clips the content
+        of seed 5, each with a motion of its own).
         format mp4: side by side in one video. npz: "clips", uint8 (n, T, H, W, 3), and "latents", float32 (n, dim)."""
         with self._asked(request):
             n, seed = _whole("n", n, 1, MOST_CLIPS), _whole("seed", seed, 0, LARGEST_SEED)
             opened = self._studio.models.open(str(model))
-            z = latents.sample_latents(n, opened.model.latent_dim, seed)
+            seeds = {name: _whole(f"parts[{name!r}]", of, 0, LARGEST_SEED) for name, of in (parts or {}).items()}
+            z = opened.model.with_parts(latents.sample_latents(n, opened.model.latent_dim, seed), seeds)
             return self._file(opened, z, truncation, format, f"sample-seed{seed}")
 
     def interpolate(

@@ -15,7 +15,7 @@ from pvswgan import directions, video
 from pvswgan.directions import Draw, Effect, Variety
 from pvswgan.studio.answers import asked, sheet_answer
 from pvswgan.studio.kept import KeptError, Named
-from pvswgan.studio.models import Kind, Models, Opened, Sheet
+from pvswgan.studio.models import Models, Opened, Sheet
 from pvswgan.studio.points import DirectionRequest, NameRequest, OwnRequest, StripRequest
 from pvswgan.studio.turns import Recent
 
@@ -69,7 +69,7 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
 
 def listing(models: Models, effects: Effects, opened: Opened) -> dict[str, Any]:
-    """{"directions": PCA's first, then SeFa's, then own ones, "problem": a sentence if what is kept cannot be read}."""
+    """{"directions": the model's own in the order of Models.kinds, then people's, "problem": a sentence if what is kept cannot be read}."""
     id, problem = opened.entry.id, None
     try:
         names, owns = models.kept.names(id), models.kept.own(id)
@@ -77,8 +77,7 @@ def listing(models: Models, effects: Effects, opened: Opened) -> dict[str, Any]:
     except KeptError as error:
         names, owns, problem = {}, {}, str(error)  # the model's own directions are there all the same
     found: list[tuple[str, Named, float | None]] = []
-    kinds: tuple[Kind, ...] = ("pca", "sefa")
-    for kind in kinds:
+    for kind in models.kinds(opened):
         shares = models.directions(opened, kind).explained.tolist()
         found += [(f"{kind}:{i}", names.get(f"{kind}:{i}", Named()), share) for i, share in enumerate(shares)]
     found += [(own_id, own, None) for own_id, own in owns.items()]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
 SCRIPTS = ("explore_state.js", "explore_code.js", "explore_direction.js", "explore_models.js", "explore_latent.js",
-           "explore_history.js", "explore_seeds.js", "explore_directions.js", "explore_keyframes.js", "explore_walk.js",
-           "explore_sheet.js", "explore_slices.js", "explore_projection.js", "explore_export.js", "explore_keyboard.js",
+           "explore_parts.js", "explore_history.js", "explore_seeds.js", "explore_directions.js", "explore_keyframes.js",
+           "explore_walk.js", "explore_sheet.js", "explore_slices.js", "explore_projection.js", "explore_export.js", "explore_keyboard.js",
            "explore_link.js")
 
 
@@ -94,6 +94,7 @@ def describe(opened: Opened) -> dict[str, Any]:
         "name": opened.entry.name,
         "frames": int(model.frames),
         "resolution": int(model.resolution),
+        "parts": list(model.parts),
         "sentence": trained_on(model),
     }
 

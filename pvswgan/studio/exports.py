@@ -101,6 +101,7 @@ def find(models: Models, opened: Opened, request: ExportRequest) -> Places:
 def in_words(point: Point) -> str:
     """ "seed 3, moved by pca:0 1.25, truncation 0.7"."""
     place = f"kept latent {point.latent}" if point.latent else f"seed {point.seed}"
+    place += "".join(f", {name} of seed {seed}" for name, seed in point.quantised()[5])
     moves = ", ".join(f"{id} {steps:g}" for id, steps in point.moves.items() if steps)
     return f"{place}{f', moved by {moves}' if moves else ''}, truncation {point.truncation:g}"
 
@@ -184,7 +185,9 @@ def latents_lines(request: ExportRequest, places: Places) -> list[str]:
     points = request.keyframes or [request]
     if not any(place[1] or place[3] for place in (point.quantised() for point in points)) and not request.way()[2]:
         if len(points) == 1:
-            return [f"z = latents.sample_latents(1, model.latent_dim, seed={points[0].seed})"]
+            return [f"z = {seeded(points[0])}"]
+        if any(point.quantised()[5] for point in points):
+            return [f"z = torch.cat([{', '.join(map(seeded, points))}])"]
         seeds = ", ".join(str(point.seed) for point in points)
         return [f"z = torch.cat([latents.sample_latents(1, model.latent_dim, seed) for seed in [{seeds}]])"]
     rows = []
@@ -192,6 +195,14 @@ def latents_lines(request: ExportRequest, places: Places) -> list[str]:
         numbers = textwrap.fill(", ".join(str(x) for x in row), 110, initial_indent="     ", subsequent_indent="     ")
         rows.append(f"    [\n{numbers}\n    ],")
     return ["z = torch.tensor([", *rows, "])"]
+
+
+def seeded(point: Point) -> str:
+    """The expression for the latent of a point that is a seed's."""
+    parts = point.quantised()[5]
+    if not parts:
+        return f"latents.sample_latents(1, model.latent_dim, seed={point.seed})"
+    return f"model.latent({point.seed}, {', '.join(f'{name}={seed}' for name, seed in parts)})"
 
 
 def walk_lines(request: ExportRequest, places: Places) -> list[str]:

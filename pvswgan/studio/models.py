@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -26,8 +25,7 @@ FOUND = 16  # directions of a kind
 TOGETHER = 2**15  # voxels that are drawn in one turn: no slider of another tab waits longer than for these
 LARGEST_SHEET = 2**25  # pixels
 Load = Callable[[Path], pvswgan.Model]
-Kind = Literal["pca", "sefa"]
-FIND = {"pca": directions.pca, "sefa": directions.sefa}
+PART = "pca-"  # and a part of the latent: the directions that change it alone
 
 
 class UnknownModelError(KeyError):
@@ -86,7 +84,7 @@ class Models:
         self._load = load or pvswgan.load
         self._found: dict[str, Entry] = {}
         self._opened = Recent(4)  # models
-        self._directions = Recent(256)  # two a model that somebody has explored
+        self._directions = Recent(256)  # two a model or more that somebody has explored
         self._sheets = Recent(64 * 2**20)  # bytes
         self._opening = threading.Lock()
         # One render at a time, whichever model: two at once would only take each other's cores.
@@ -151,25 +149,34 @@ class Models:
 
     # ---- places in its latent space ----
 
-    def directions(self, opened: Opened, kind: Kind) -> Directions:
-        """The model's principal directions, or SeFa's: found once (PCA's take a second)."""
+    def kinds(self, opened: Opened) -> list[str]:
+        """Of the model's own directions: "pca", then "pca-PART" for each part of its latents, then "sefa"."""
+        return ["pca", *(PART + name for name in opened.model.parts), "sefa"]
+
+    def directions(self, opened: Opened, kind: str) -> Directions:
+        """The model's directions of a kind, one of `kinds`: found once (PCA's take a second)."""
         key = opened.key, kind
         found = self._directions.get(key)
         if found is None:
             with opened.lock:
                 found = self._directions.get(key)
                 if found is None:
-                    found = FIND[kind](opened.model.generator, k=FOUND)
+                    model = opened.model
+                    part = model.parts.get(kind.removeprefix(PART))
+                    found = (directions.sefa(model.generator, FOUND) if kind == "sefa"
+                             else directions.pca(model.generator, FOUND, part=part))
                     self._directions.put(key, found)
         return found
 
     def direction(self, opened: Opened, id: str) -> torch.Tensor:
-        """The vector (latent_dim,) of "pca:0", "sefa:3" or "own:...". Raises KeptError."""
+        """The vector (latent_dim,) of "pca:0", "pca-content:1", "sefa:3" or "own:...". Raises KeptError."""
         kind, _, rest = id.partition(":")
         if kind == "own":
             vector = self.kept.direction(opened.entry.id, id)
             return _fitting(vector, opened, f"The direction {id!r}")
-        vectors = self.directions(opened, "pca" if kind == "pca" else "sefa").vectors
+        if kind not in self.kinds(opened):
+            raise UnknownKeptError(f"This model has no direction {id!r}: its latents have no part of that name.")
+        vectors = self.directions(opened, kind).vectors
         if int(rest) >= len(vectors):
             raise UnknownKeptError(f"This model has no direction {id!r}; it has {kind}:0 to {kind}:{len(vectors) - 1}.")
         return vectors[int(rest)]
@@ -179,11 +186,15 @@ class Models:
         return torch.cat([self._latent(opened, point.quantised()) for point in points])
 
     def _latent(self, opened: Opened, place: Place) -> torch.Tensor:
-        seed, latent, _, moves, of = place
+        seed, latent, _, moves, of, parts = place
         if latent is None:
             z = sample_latents(1, opened.model.latent_dim, seed)
         else:
             z = _fitting(self.kept.latent(latent), opened, f"The latent {latent!r}")[None]
+        try:
+            z = opened.model.with_parts(z, dict(parts))
+        except ValueError as error:
+            raise KeptError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         guide = opened if of is None else self.open(of)
         for id, steps in moves:
             z = z + steps * _fitting(self.direction(guide, id), opened, f"The direction {id!r}")

@@ -7,11 +7,14 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 Id = Annotated[str, Field(max_length=300)]
-DIRECTION = r"^((pca|sefa):\d{1,4}|own:[A-Za-z0-9_-]{1,40})$"
+DIRECTION = r"^((pca(-[a-z]{1,20})?|sefa):\d{1,4}|own:[A-Za-z0-9_-]{1,40})$"  # pca-content: of that part of a latent
 DirectionId = Annotated[str, Field(pattern=DIRECTION)]
 Steps = Annotated[float, Field(ge=-6, le=6, allow_inf_nan=False)]
-# (seed, latent, truncation, ((direction, steps), ...), of): what is rendered, and the key of the caches.
-Place = tuple[int, str | None, float, tuple[tuple[str, float], ...], str | None]
+PartName = Annotated[str, Field(pattern=r"^[a-z]{1,20}$")]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+# (seed, latent, truncation, ((direction, steps), ...), of, ((part, seed), ...)): what is rendered, and the key of the
+# caches.
+Place = tuple[int, str | None, float, tuple[tuple[str, float], ...], str | None, tuple[tuple[str, int], ...]]
 
 
 class Point(BaseModel):
@@ -19,13 +22,15 @@ class Point(BaseModel):
 
     seed        0 to 2^31 - 1
     latent      id of a kept latent, which takes the seed's place
+    parts       {part of the latent: seed that it is of}, see Model.parts; what is not named is as above
     truncation  0 to 1, see Model.generate
     moves       {direction: steps in standard deviations, -6 to 6}, at most 32 of them
     of          the model whose directions those are, as when a run's checkpoints are gone through with the latent held;
                 null: the model itself
     """
 
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    seed: Seed = 0
+    parts: dict[PartName, Seed] = Field(default_factory=dict, max_length=4)
     latent: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$")
     truncation: float = Field(default=1.0, ge=0.0, le=1.0, allow_inf_nan=False)
     moves: dict[DirectionId, Steps] = Field(default_factory=dict, max_length=32)
@@ -36,7 +41,8 @@ class Point(BaseModel):
         moves = {id: round(steps, 3) for id, steps in self.moves.items()}
         moved = tuple(sorted(m for m in moves.items() if m[1]))
         seed = 0 if self.latent else self.seed
-        return seed, self.latent, round(self.truncation, 3), moved, self.of if moved else None
+        parts = tuple(sorted(p for p in self.parts.items() if self.latent or p[1] != seed))
+        return seed, self.latent, round(self.truncation, 3), moved, self.of if moved else None, parts
 
 
 class ClipRequest(Point):

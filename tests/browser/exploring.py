@@ -10,7 +10,7 @@ import numpy as np
 from pvswgan.studio.models import ClipRequest, Models
 from tests.browser import pixels as canvas_pixels
 
-POINT = ("seed", "latent", "truncation", "moves", "of")
+POINT = ("seed", "parts", "latent", "truncation", "moves", "of")
 
 
 def pixels(page: Any, part: str = "clip") -> np.ndarray:

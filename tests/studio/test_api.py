@@ -64,8 +64,9 @@ def test_only_these_are_public_and_each_is_typed_and_described(client: Client) -
     about = client.view_api(return_format="dict", print_info=False)
     assert set(about["named_endpoints"]) == PUBLIC and about["unnamed_endpoints"] == {}
     sample = about["named_endpoints"]["/sample"]
-    assert [p["parameter_name"] for p in sample["parameters"]] == ["model", "n", "seed", "truncation", "format"]
-    assert [p["type"].get("type") for p in sample["parameters"]] == ["string", "integer", "integer", "number", None]
+    assert [p["parameter_name"] for p in sample["parameters"]] == ["model", "n", "seed", "truncation", "format",
+                                                                      "parts"]
+    assert [p["type"].get("type") for p in sample["parameters"]] == ["string", "integer", "integer", "number", None, "object"]
     assert all(len(endpoint["description"]) > 40 for endpoint in about["named_endpoints"].values())
 
 
@@ -107,6 +108,8 @@ def test_clips_are_those_of_the_library(client: Client, place: Path) -> None:
         ("/sample", (MODEL, 0), "n is 0: allowed: a whole number from 1 to 64"),
         ("/sample", (MODEL, 1, 0, 1.5), "truncation is 1.5"),
         ("/sample", (MODEL, 1, 0, 1.0, "exe"), "format is 'exe'"),
+        ("/sample", (MODEL, 1, 0, 1.0, "mp4", {"content": 5}), "no part 'content': they are of one piece"),
+        ("/sample", (MODEL, 1, 0, 1.0, "mp4", {"content": -5}), "parts['content'] is -5"),
         ("/start", ("../x",), "There is no configuration"),
         ("/start", ("tiny", "../x"), "cannot be used for a run"),
         ("/start", ("tiny", "", {"train.lr": -1}), "train.lr is -1"),

@@ -155,10 +155,55 @@ def test_explore_has_what_it_needs(tmp_path, system):
     one, other = model.generate(z, truncation=0.0)
     assert torch.allclose(one, other)
     assert model.parts == ({"content": slice(0, 50), "motion": slice(50, 140)} if system == "mocogan" else {})
+    if system != "mocogan":
+        with pytest.raises(ValueError, match="no part 'content': they are of one piece"):
+            model.latent(0, content=1)
     for find in (directions.pca, directions.sefa):
         found = find(model.generator, k=3)
         assert found.vectors.shape == (3, model.latent_dim) and found.vectors.isfinite().all()
     assert projection.project(model, clips[0], steps=8, samples=4).z.shape == (1, model.latent_dim)
+
+
+def test_content_and_motion_of_mocogan_are_changed_one_by_one(tmp_path):
+    _run(tmp_path, _config("mocogan", growth={"stable_kimg": 0.008}))
+    model = pvswgan.load(tmp_path)
+    generator, (content, motion) = model.generator, model.parts.values()
+    here, there = model.latent(3), model.latent(5)
+    assert torch.equal(here, pvswgan.latents.sample_latents(1, 140, 3))
+    looks, moves = model.latent(3, content=5), model.latent(3, motion=5)
+    assert torch.equal(looks, torch.cat([there[:, content], here[:, motion]], 1))
+    assert torch.equal(moves, torch.cat([here[:, content], there[:, motion]], 1))
+    assert torch.equal(model.latent(3, content=5, motion=5), there)
+    with pytest.raises(ValueError, match="no part 'colour': it has content and motion"):
+        model.latent(0, colour=1)
+    # What the network does with them: the first layer is linear up to its normalisation, each part adds its own.
+    assert torch.equal(generator.motion(looks), generator.motion(here))
+    assert (generator.motion(moves) - generator.motion(here)).abs().amin(2).gt(0).all()
+    added = _added(generator, looks) - _added(generator, here)                  # (T, C, 4, 4)
+    assert added.abs().max() > 1e-4 and torch.allclose(added, added[:1].expand_as(added), atol=1e-6), "in every frame"
+    assert _still_share(_added(generator, moves) - _added(generator, here)) < 0.9, "not in every frame the same"
+    a, b, c = model.generate(torch.cat([here, looks, moves]))
+    assert not torch.equal(a, b) and not torch.equal(a, c) and not torch.equal(b, c)
+    # Directions of one part.
+    for name, part in model.parts.items():
+        found = directions.pca(generator, k=4, samples=256, part=part)
+        rest = torch.ones(140, dtype=torch.bool)
+        rest[part] = False
+        assert not found.vectors[:, rest].any() and found.vectors[:, part].norm(dim=1).min() > 0.3, name
+        assert found.explained.diff().max() <= 0 and 0 < found.explained.sum() <= 1
+    assert directions.pca(generator, k=99, samples=256, part=content).vectors.shape == (50, 140)
+
+
+def _added(generator, z):
+    """What the first layer's convolution makes of one latent, before it is normalised: (T, C, 4, 4)."""
+    motion = generator.motion(z)[0]
+    code = torch.cat([z[:, generator.parts["content"]].expand(len(motion), -1), motion], 1)
+    return generator.first[0](code[:, :, None, None])
+
+
+def _still_share(change):
+    """Of a change (T, ...), the share that all frames have in common."""
+    return float(change.mean(0).square().mean() / change.square().mean())
 
 
 @pytest.mark.parametrize("system", ["videogan", "tgan", "mocogan"])

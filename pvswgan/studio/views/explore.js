@@ -11,7 +11,7 @@
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const POINT = ["model", "seed", "latent", "truncation", "moves", "of"];
+  const POINT = ["model", "seed", "parts", "latent", "truncation", "moves", "of"];
   const family = (id) => id.split("@")[0]; // the run or asset of a checkpoint
 
   pvs.view("explore", ({ element }) => {
@@ -150,6 +150,7 @@
     explorer.history(view);
     explorer.models(view);
     explorer.latent(view);
+    explorer.parts(view);
     explorer.seeds(view);
     explorer.directions(view);
     explorer.keyframes(view);

@@ -1,5 +1,7 @@
 // The state of Explore as a short text for an address, and back.
 //
+// The parts of a latent that are of other seeds: *Pcontent.5; directions of a part alone: *qcontent-3.-2s.
+//
 //   pvs.explorer.encode({point, keyframes, view})    -> "7*tm8*p0.yq_f5_k8*p1.-2s"
 //   pvs.explorer.decode(text)                        -> {point, keyframes, view, damaged}; reads what it can
 //
@@ -18,7 +20,7 @@
   const number = (value) => Math.round(value * 1000).toString(36);
   const direction = (id) => {
     const [kind, rest] = [id.slice(0, id.indexOf(":")), id.slice(id.indexOf(":") + 1)];
-    return KINDS[kind] + escape(rest);
+    return kind.startsWith("pca-") ? `q${kind.slice(4)}-${rest}` : KINDS[kind] + escape(rest);
   };
 
   function readNumber(text, least, most) {
@@ -29,16 +31,19 @@
   }
 
   function readDirection(text) {
+    const part = /^q([a-z]{1,20})-(\d{1,4})$/.exec(text);
+    if (part) return `pca-${part[1]}:${part[2]}`;
     const kind = LETTERS[text[0]];
     const rest = decodeURIComponent(text.slice(1));
     if (!kind || !rest || (kind !== "own" && !/^\d+$/.test(rest))) throw new Error(text);
     return `${kind}:${rest}`;
   }
 
-  function encodePoint({ seed, latent, truncation, moves, of }) {
+  function encodePoint({ seed, parts, latent, truncation, moves, of }) {
     const fields = [String(seed)];
     if (truncation !== 1) fields.push(`t${number(truncation)}`);
     if (latent !== null) fields.push(`L${escape(latent)}`);
+    for (const [name, own] of Object.entries(parts)) fields.push(`P${name}.${own}`);
     if (of) fields.push(`W${of.split("@")[1]}`); // a checkpoint of the same run
     for (const [id, value] of Object.entries(moves)) if (value) fields.push(`${direction(id)}.${number(value)}`);
     return fields.join("*");
@@ -46,7 +51,7 @@
 
   // Each field by itself: one that cannot be read costs no other.
   function decodePoint(text, damage) {
-    const point = { seed: 0, latent: null, truncation: 1, moves: {}, of: null };
+    const point = { seed: 0, parts: {}, latent: null, truncation: 1, moves: {}, of: null };
     for (const [i, field] of text.split("*").entries()) {
       try {
         if (i === 0) {
@@ -54,7 +59,11 @@
           point.seed = Number(field);
         } else if (field[0] === "t") point.truncation = readNumber(field.slice(1), 0, 1);
         else if (field[0] === "L" && field.length > 1) point.latent = decodeURIComponent(field.slice(1));
-        else if (/^W\d+$/.test(field)) point.of = `@${field.slice(1)}`;
+        else if (field[0] === "P") {
+          const [, name, seed] = /^P([a-z]{1,20})\.(\d+)$/.exec(field);
+          if (Number(seed) > LARGEST_SEED) throw new Error(field);
+          point.parts[name] = Number(seed);
+        } else if (/^W\d+$/.test(field)) point.of = `@${field.slice(1)}`;
         else {
           const [id, value] = field.split(".");
           point.moves[readDirection(id)] = readNumber(value, -6, 6);

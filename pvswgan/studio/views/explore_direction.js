@@ -27,7 +27,8 @@
   // The name that a direction has before somebody names it: "PCA 3".
   pvs.explorer.directionName = ({ id, kind, name }) => {
     const rest = id.slice(id.indexOf(":") + 1);
-    return name || `${TITLES[kind]} ${kind === "own" ? rest : Number(rest) + 1}`;
+    const title = kind.startsWith("pca-") ? kind[4].toUpperCase() + kind.slice(5) : TITLES[kind];
+    return name || `${title} ${kind === "own" ? rest : Number(rest) + 1}`;
   };
 
   pvs.explorer.DirectionRow = class DirectionRow {

@@ -89,6 +89,7 @@
       if (wanted() !== model) return;
       if (answer.problem) view.fail(new Error(answer.problem));
       list = answer.directions;
+      offerKinds();
       loadedFor = model;
       const ids = new Set(list.map(({ id }) => id));
       for (const [id, row] of rows) {
@@ -116,6 +117,16 @@
         if (on) refresh(row);
       });
       return row;
+    }
+
+    // Directions that change one part of the latent alone are a kind of their own; another model may have none.
+    function offerKinds() {
+      const parts = [...new Set(list.map(({ kind }) => kind))].filter((kind) => kind.startsWith("pca-"));
+      const chosen = ref.kinds.value;
+      for (const option of ref.kinds.querySelectorAll('[value^="pca-"]')) option.remove();
+      ref.kinds.querySelector('[value="pca"]').after(...parts.map((kind) =>
+        pvs.option(kind, `${kind[4].toUpperCase()}${kind.slice(5)} alone (PCA)`)));
+      ref.kinds.value = chosen === ref.kinds.value || parts.includes(chosen) || !chosen.startsWith("pca-") ? chosen : "all";
     }
 
     const isKind = (direction) => {

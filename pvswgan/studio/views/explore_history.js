@@ -69,8 +69,9 @@
 
     function show() {
       steps.forEach(({ button, text }, i) => {
-        const { seed, latent, model } = JSON.parse(text);
-        const name = `Step ${i + 1}: ${model}, ${latent ? "fitted latent" : `seed ${seed}`}`;
+        const { seed, parts, latent, model } = JSON.parse(text);
+        const own = Object.entries(parts).map(([part, of]) => `, ${part} of seed ${of}`).join("");
+        const name = `Step ${i + 1}: ${model}, ${latent ? "fitted latent" : `seed ${seed}`}${own}`;
         button.setAttribute("aria-label", name);
         button.title = name;
         if (i === at) button.setAttribute("aria-current", "step");

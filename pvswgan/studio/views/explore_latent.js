@@ -10,7 +10,7 @@
 
     view.setSeed = (seed, gesture = null) => {
       if (!Number.isFinite(seed)) return; // an emptied field: keep what is shown
-      store.change({ seed: Math.max(0, Math.min(LARGEST_SEED, Math.round(seed))), latent: null }, gesture);
+      store.change({ seed: Math.max(0, Math.min(LARGEST_SEED, Math.round(seed))), latent: null, parts: {} }, gesture);
     };
     view.randomSeed = () => view.setSeed(Math.floor(Math.random() * 1e6));
     ref.seed.addEventListener("input", () => view.setSeed(ref.seed.valueAsNumber, "seed"));
@@ -19,7 +19,7 @@
     ref.seedNext.addEventListener("click", () => view.setSeed(state.seed + 1));
     ref.seedRandom.addEventListener("click", view.randomSeed);
     ref.latentOff.addEventListener("click", () => {
-      store.change({ latent: null });
+      store.change({ latent: null, parts: {} });
       ref.seed.focus(); // the button goes
     });
 

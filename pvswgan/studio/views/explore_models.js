@@ -58,6 +58,7 @@
         view.opened = answer;
         ref.sentence.textContent = answer.sentence;
         view.onOpened?.();
+        view.onParts(answer.parts);
       } catch (error) {
         if (state.model === id) ref.sentence.textContent = "This model could not be opened.";
         view.fail(error);

@@ -111,7 +111,7 @@
     // another model meanwhile is pulled back.
     async function arrive(job, { latent }) {
       if (latent === null) return;
-      const point = { seed: state.seed, latent, truncation: 1, moves: {}, of: null };
+      const point = { seed: state.seed, parts: {}, latent, truncation: 1, moves: {}, of: null };
       const go = () => store.change({ model: job.model, ...point });
       if (job.model === state.model) go();
       ref.pairGo.onclick = go;

@@ -59,7 +59,7 @@
 
     function mark() {
       for (const tile of ref.wall.querySelectorAll(".pe-tile")) {
-        const on = state.latent === null && Number(tile.dataset.seed) === state.seed;
+        const on = state.latent === null && !Object.keys(store.point().parts).length && Number(tile.dataset.seed) === state.seed;
         if (on) tile.setAttribute("aria-current", "true");
         else tile.removeAttribute("aria-current");
       }
@@ -75,7 +75,7 @@
     });
 
     store.listen((keys) => {
-      if (keys.has("seed") || keys.has("latent")) mark();
+      if (["seed", "parts", "latent"].some((key) => keys.has(key))) mark();
     });
     store.onRest(() => batches.filter((batch) => batch.shown).forEach(refresh));
     ref.moreSeeds.addEventListener("click", add);

@@ -1,9 +1,10 @@
 // What Explore shows, in one place, and the sense of when the person's hand rests.
 //
 //   const store = pvs.explorer.store(element);
-//   store.state                      {model, seed, latent, truncation, moves, of, keyframes}; of: the checkpoint whose
-//                                    directions the moves are along, where that is not the model (null) itself
-//   store.point()                    a copy of {seed, latent, truncation, moves, of} without moves of nothing
+//   store.state                      {model, seed, parts, latent, truncation, moves, of, keyframes}; parts: {part: seed}, of what
+//                                    is not of the seed; of: the checkpoint whose directions the moves are along, where
+//                                    that is not the model (null) itself
+//   store.point()                    a copy of {seed, parts, latent, truncation, moves, of} without moves of nothing
 //   store.change(patch, gesture)     changes it and tells the listeners; changes of one gesture are one step of undo
 //   store.listen(f)                  f(keys) after every change; keys: a Set of the names that changed
 //   store.onGesture = f              called before a new gesture changes anything
@@ -19,19 +20,20 @@
   pvs.explorer = pvs.explorer || {};
   const REST = 350; // milliseconds without a change
 
-  pvs.explorer.copyPoint = ({ seed = 0, latent = null, truncation = 1, moves: all = {}, of = null }) => {
+  pvs.explorer.copyPoint = ({ seed = 0, parts: some = {}, latent = null, truncation = 1, moves: all = {}, of = null }) => {
+    const parts = Object.fromEntries(Object.entries(some).filter(([, of]) => latent !== null || of !== seed));
     const moves = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== 0));
-    return { seed, latent, truncation, moves, of: Object.keys(moves).length ? of : null };
+    return { seed, parts, latent, truncation, moves, of: Object.keys(moves).length ? of : null };
   };
 
-  // What a point still means in another model: a seed; directions and fitted latents belong to one model.
-  pvs.explorer.portable = ({ seed, truncation }) => ({ seed, latent: null, truncation, moves: {}, of: null });
+  // What a point still means in another model: a seed; directions, fitted latents and parts belong to one model.
+  pvs.explorer.portable = ({ seed, truncation }) => ({ seed, parts: {}, latent: null, truncation, moves: {}, of: null });
 
   // Clips of several points in one picture: {blob, rows, frames}.
   pvs.explorer.rows = async (model, points, signal) => pvs.sheetOf(await pvs.request("api/rows", { model, points }, { signal }));
 
   pvs.explorer.store = (element, fail) => {
-    const state = { model: null, seed: 0, latent: null, truncation: 1, moves: {}, of: null, keyframes: [] };
+    const state = { model: null, seed: 0, parts: {}, latent: null, truncation: 1, moves: {}, of: null, keyframes: [] };
     const listeners = [];
     const restListeners = [];
     const jobs = new Map();

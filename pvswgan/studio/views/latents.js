@@ -178,7 +178,7 @@
       const { model } = state;
       const answer = await pvs.json(`api/directions?id=${encodeURIComponent(model)}`);
       if (model !== state.model) return;
-      const label = ({ id, kind, name }) => name || (kind === "own" ? "own" : `${kind === "pca" ? "PCA" : "SeFa"} ${Number(id.split(":")[1]) + 1}`);
+      const label = ({ id, kind, name }) => name || (kind === "own" ? "own" : `${{ pca: "PCA", sefa: "SeFa" }[kind] || kind.slice(4)} ${Number(id.split(":")[1]) + 1}`);
       const number = ({ id, kind }) => kind === "own" || Number(id.split(":")[1]) < 8;
       view.directions = answer.directions.filter(number).map((direction) => ({ id: direction.id, label: label(direction) }));
     });
