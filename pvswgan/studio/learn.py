@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from pvswgan.studio import learn_pair, learn_tour
+from pvswgan.studio import learn_pair, learn_slices, learn_tour
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Lesson:
 
 
 LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
+    Lesson("slices", "Slice theatre", "How far apart are two clouds?", ("learn_transport.js",), learn_slices),
     Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",
            ("curves.js", "compare_state.js", "compare_clips.js", "compare_quiz.js", "compare_curves.js",
             "evaluate_tables.js"), learn_pair),

@@ -81,8 +81,7 @@ def test_a_name_of_ones_own_is_kept_for_explore(page: Any, url: str) -> None:
     assert page.locator(f"{LESSON} .pl-tour-stop").nth(1).inner_text() == "<b>how old</b>"
     page.locator(LESSON).get_by_role("button", name="Take over in Explore").click()
     row = page.locator(f"#pvs-explore [data-id='{second}']")
-    row.wait_for()
-    assert "<b>how old</b>" in row.inner_text()
+    row.get_by_text("<b>how old</b>").wait_for()
     assert float(row.locator("input[type=range]").input_value()) == -1.5
     assert page.locator("#pvs-explore").get_by_label("Seed", exact=True).input_value() == "3"
     page.goto("about:blank")
