@@ -36,7 +36,7 @@ class Choice:
 
 def choices(settings: Settings) -> list[Choice]:
     """All extractors, those that cannot be had with the reason."""
-    return [Choice(DEFAULT, "clipnet, which is shipped with the studio"), _inception(), *_c3d(settings),
+    return [Choice(DEFAULT, "clipnet (shipped)"), _inception(), *_c3d(settings),
             Choice("i3d", "I3D", "its weights file is a program, which this page does not run. On the command line: "
                    "python -m pvswgan evaluate MODEL --data STORE --extractor i3d --weights FILE --run-code")]
 
@@ -73,7 +73,7 @@ def _inception() -> Choice:
 def _c3d(settings: Settings) -> Iterator[Choice]:
     own, shipped = settings.runs / ".studio" / "extractors", settings.assets / "extractors"
     files = {path.name: path for folder in (shipped, own) if folder.is_dir() for path in sorted(folder.iterdir())
-             if path.is_file() and FILE_NAME.fullmatch(path.name)}
+             if path.is_file() and FILE_NAME.fullmatch(path.name) and path.name != extractors.clipnet.FILE.name}
     for name, path in list(files.items())[:MOST]:
         yield Choice(f"c3d/{name}", f"C3D, {name}", extractors.c3d_problem(path), path)
     if not files:

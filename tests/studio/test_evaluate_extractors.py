@@ -66,6 +66,7 @@ def test_what_is_on_this_machine_can_be_chosen_and_the_rest_says_why(settings: S
     library.inception_file().write_bytes(b"weights")
     own, shipped = settings.runs / ".studio" / "extractors", settings.assets / "extractors"
     write_c3d(own / "ucf.safetensors")
+    write_c3d(shipped / library.clipnet.FILE.name)  # ours lies there too
     write_c3d(shipped / "half.safetensors", leave_out="fc7.bias")
     (own / "junk.npz").write_bytes(b"junk")
     (own / "notes.txt").write_text("no weights")
@@ -101,7 +102,8 @@ def test_a_model_is_measured_with_a_file_of_c3d(
     assert first["key"] != second["key"]
     newest, before = client.get("/api/evaluate/results").json()["tables"]
     assert newest["key"] == second["key"]
-    assert f"extractor.weights: {library.file_hash(path)} and {library.file_hash(library.clipnet.FILE)}" in before["apart"]
+    weights = [library.file_hash(file) for file in (path, library.clipnet.FILE)]
+    assert "extractor.weights: {} and {}".format(*weights) in before["apart"]
     for id in ("c3d/other.safetensors", "i3d"):
         answer = client.post("/api/evaluate/measure", json=wish | {"extractor": id})
         assert answer.status_code == 422 and id.partition("/")[0] in answer.json()["detail"].lower()
