@@ -17,5 +17,6 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores of {name}{gpu}, torch {torch.__version__} with {torch.get_num_threads()} threads"
+    cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
+    with_threads = f"{threads} thread{'s' * (threads > 1)}"
+    return f"{cores} cores of {name}{gpu}, torch {torch.__version__} with {with_threads}"

@@ -92,6 +92,38 @@ def _clipnet(path: Path, device: str | torch.device) -> Extractor:
         "classes": len(clipnet.KINDS)}, {"held_out": info.get("held_out"), "trained": info.get("date")})
 
 
+def inception_url() -> str:
+    """Where torch-fidelity has the weights of Inception-v3 from."""
+    mend_torchvision()
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    return str(URL_INCEPTION_V3)
+
+
+def inception_file() -> Path:
+    """Where that download is kept, whether it is there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / inception_url().rpartition("/")[2]
+
+
+def c3d_problem(path: Path) -> str:
+    """Why a file cannot be C3D's weights, by the names in it alone; "" if it seems they are."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                names = list(file.files)
+        else:
+            from safetensors import safe_open
+
+            with safe_open(path, framework="pt") as file:
+                names = list(file.keys())
+    except Exception as error:  # three libraries, each with errors of its own
+        return f"it cannot be read as .npz or .safetensors ({error!s:.100})"
+    layers = [f"conv{name}" for name, *_ in C3D.WIDTHS] + ["fc6", "fc7", "fc8"]
+    found = {_renamed(name) for name in names}
+    missing = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias") if f"{layer}.{kind}" not in found]
+    return f"it does not hold C3D's weights: {missing[0]} is missing" if missing else ""
+
+
 def _inception(path: Path | None, device: str | torch.device) -> Extractor:
     mend_torchvision()
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
@@ -199,10 +231,13 @@ def _c3d_weights(path: Path) -> tuple[dict[str, Tensor], Tensor]:
     shape = (3, 1, 1, 1) if mean.numel() == 3 else (3, 16, 128, 171)
     if mean.numel() not in (3, 3 * 16 * 128 * 171):
         raise ExtractorError(f"{path}: mean has {mean.numel()} values; allowed: 3, or 3x16x128x171")
-    names = {"W": "weight", "b": "bias"}
-    renamed = {".".join((*parts[:-1], names.get(parts[-1], parts[-1]))): tensor
-               for name, tensor in read.items() for parts in [name.replace("/", ".").split(".")]}
-    return renamed, mean.view(shape)
+    return {_renamed(name): tensor for name, tensor in read.items()}, mean.view(shape)
+
+
+def _renamed(name: str) -> str:
+    """Chainer's "conv1a/W" as "conv1a.weight"."""
+    layer, _, kind = name.replace("/", ".").rpartition(".")
+    return f"{layer}.{({'W': 'weight', 'b': 'bias'}).get(kind, kind)}" if layer else kind
 
 
 def _bytes(clips: Tensor) -> Tensor:

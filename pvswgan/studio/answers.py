@@ -9,6 +9,7 @@ from fastapi import HTTPException, Response
 
 from pvswgan.checkpoint import CheckpointError
 from pvswgan.data.format import DataError
+from pvswgan.metrics.extractors import ExtractorError
 from pvswgan.studio.data_stores import UnknownStoreError, plain
 from pvswgan.studio.kept import KeptError, UnknownKeptError
 from pvswgan.studio.models import Sheet, TooMuchError, UnknownModelError
@@ -29,7 +30,7 @@ def asked(call: Callable[..., T], *arguments: object) -> T:
         raise HTTPException(404, plain(str(error))) from error
     except (DataError, KeptError, ProcessError, QueueError) as error:
         raise HTTPException(409, str(error)) from error
-    except (CheckpointError, TooMuchError, FormError, OSError) as error:
+    except (CheckpointError, ExtractorError, TooMuchError, FormError, OSError) as error:
         raise HTTPException(422, str(error)) from error
 
 

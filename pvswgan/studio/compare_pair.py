@@ -47,7 +47,9 @@ def plan(wish: Pair) -> list[tuple[str, Path, dict[str, Any]]]:
 
 
 def start(wish: Pair, root: Path) -> list[dict[str, str]]:
-    """Both begin or are queued, or neither: [{"name", "id"}], id the run folder's name, "" of one that waits its turn.
+    """Both begin or are queued, or neither.
+
+    Returns [{"name", "id"}], id the run folder's name, "" for one that waits in the queue.
 
     Raises FormError, ProcessError, QueueError, OSError.
     """

@@ -69,7 +69,8 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
 
 def listing(models: Models, effects: Effects, opened: Opened) -> dict[str, Any]:
-    """{"directions": the model's own in the order of Models.kinds, then people's, "problem": a sentence if what is kept cannot be read}."""
+    """{"directions": the model's own in the order of Models.kinds, then people's,
+    "problem": a sentence if what is kept cannot be read}."""
     id, problem = opened.entry.id, None
     try:
         names, owns = models.kept.names(id), models.kept.own(id)

@@ -18,7 +18,7 @@ from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from pvswgan.metrics import evaluate, report
 from pvswgan.metrics.evaluate import Result
-from pvswgan.studio import data_stores, latents_reals
+from pvswgan.studio import data_stores, extractors, latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
 from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.models import Opened, Sheet, UnknownModelError
@@ -41,6 +41,7 @@ class Wish(BaseModel):
 
     model: Id
     store: str = Field(default=OWN, max_length=200)
+    extractor: str = Field(default=extractors.DEFAULT, max_length=120)
     clips: Literal[100, 250, 500, 1000, 2048] = 500
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     who: str = Field(default="", max_length=40)
@@ -73,17 +74,24 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
             if line.get("resolution", 0) >= opened.model.resolution and line.get("clips", 0) >= 2 * evaluate.LEAST]
         return {"stores": found, "read_only": studio.settings.read_only}
 
+    @app.get("/api/evaluate/extractors", dependencies=guarded)
+    def eyes() -> dict[str, Any]:
+        return {"extractors": extractors.listed(studio.settings)}
+
     @app.post("/api/evaluate/measure", dependencies=writes)
     def measure(wish: Wish) -> dict[str, Any]:
         opened = asked(studio.models.open, wish.model)
+        choice = asked(extractors.find, studio.settings, wish.extractor)
 
         def work(tell: Progress) -> dict[str, Any]:
-            result = evaluate.evaluate(opened.model, store_of(opened, wish.store, tell), clips=wish.clips,
-                                       seed=wish.seed, tell=tell)
+            store = store_of(opened, wish.store, tell)
+            tell(f"loading {choice.name}", 0, 0)
+            result = evaluate.evaluate(opened.model, store, clips=wish.clips, seed=wish.seed, tell=tell,
+                                       extractor=extractors.load(choice, opened.model.device))
             save(studio, opened, wish.store, result)
             return {"key": result.key, "clips": result.protocol["clips"]}
 
-        key = (opened.key, wish.store, wish.clips, wish.seed)
+        key = (opened.key, wish.store, wish.extractor, wish.clips, wish.seed)
         return asked(jobs.ask, key, work, wish.who)
 
     @app.post("/api/evaluate/stop", dependencies=writes)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
 SCRIPTS = ("explore_state.js", "explore_code.js", "explore_direction.js", "explore_models.js", "explore_latent.js",
-           "explore_parts.js", "explore_history.js", "explore_seeds.js", "explore_directions.js", "explore_keyframes.js",
-           "explore_walk.js", "explore_sheet.js", "explore_slices.js", "explore_projection.js", "explore_export.js", "explore_keyboard.js",
-           "explore_link.js")
+           "explore_parts.js", "explore_history.js", "explore_seeds.js", "explore_directions.js",
+           "explore_keyframes.js", "explore_walk.js", "explore_sheet.js", "explore_slices.js", "explore_projection.js",
+           "explore_export.js", "explore_keyboard.js", "explore_link.js")
 
 
 def build(studio: Studio) -> None:

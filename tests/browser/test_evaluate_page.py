@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from pvswgan.metrics import extractors as library
 from pvswgan.metrics.evaluate import Result
 from tests.browser import pixels, studio_apart
 from tests.studio.test_evaluate import FACES
+from tests.studio.test_evaluate_extractors import pretend_c3d, write_c3d
 from tests.studio.test_latents import write_run
 
 pytestmark = pytest.mark.browser
@@ -57,20 +59,52 @@ def test_a_model_is_measured_its_numbers_shown_and_another_protocol_kept_apart(p
 
     page.get_by_role("button", name="Nearest real clips").click()
     page.wait_for_function(f"{VIEW}.near")
-    pictures = page.locator("#pvs-evaluate .pe-pairs canvas")
+    pictures = page.locator("#pvs-evaluate .pm-pairs canvas")
     assert pictures.count() == 16
     page.wait_for_function(
-        "[...document.querySelectorAll('#pvs-evaluate .pe-pairs canvas')].every((c) => c.width === 8)")
-    assert pixels(page, "#pvs-evaluate .pe-pairs figure:first-child canvas:last-child").std() > 1
+        "[...document.querySelectorAll('#pvs-evaluate .pm-pairs canvas')].every((c) => c.width === 8)")
+    assert pixels(page, "#pvs-evaluate .pm-pairs figure:first-child canvas:last-child").std() > 1
 
     measure(page, 7)
-    panels = page.locator("#pvs-evaluate .pe-table")
+    panels = page.locator("#pvs-evaluate .pm-table")
     assert panels.count() == 2
     assert "it differs in: seed: 7 and 0" in panels.nth(1).inner_text()
 
     page.set_viewport_size({"width": 420, "height": 900})
-    labels = page.locator("#pvs-evaluate .pe-table >> nth=0 >> tr:visible > th:first-child").all()
+    labels = page.locator("#pvs-evaluate .pm-table >> nth=0 >> tr:visible > th:first-child").all()
     assert labels and min(label.bounding_box()["width"] for label in labels) > 80, "words break within"
+
+
+def test_another_extractor_is_chosen_and_what_cannot_be_had_says_why(
+        page: Any, url: str, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(runs.parent / "torch"))
+    monkeypatch.setattr(library, "_c3d", pretend_c3d)
+    folder = runs / ".studio" / "extractors"
+    write_c3d(folder / "ucf.safetensors")
+    write_c3d(folder / "half.safetensors", leave_out="fc6.weight")
+    page.goto(f"{url}/?tab=evaluate")
+    page.wait_for_function(READY)
+    choice = page.get_by_label("Extractor", exact=True)
+    page.wait_for_function("document.querySelector('#pvs-evaluate [data-ref=extractor]').options.length > 3")
+    assert choice.input_value() == "clipnet"
+    usable = choice.locator("option").evaluate_all("all => all.filter((one) => !one.disabled).map((one) => one.value)")
+    assert usable == ["clipnet", "c3d/ucf.safetensors"]
+    page.get_by_text("Why an extractor cannot be chosen").click()
+    reasons = page.locator("#pvs-evaluate [data-ref=reasons]").inner_text()
+    assert "Inception-v3 on frames: its weights are not on this machine" in reasons
+    assert "C3D, half.safetensors: it does not hold C3D's weights: fc6.weight is missing" in reasons
+    assert "I3D: its weights file is a program, which this page does not run" in reasons
+
+    choice.select_option("c3d/ucf.safetensors")
+    before = set(runs.glob("faces/metrics/*.json"))
+    measure(page, 3)
+    [file] = set(runs.glob("faces/metrics/*.json")) - before
+    found = Result.from_json(file.read_text())
+    assert found.protocol["extractor"]["name"] == "c3d"
+    first = page.locator("#pvs-evaluate .pm-table").first
+    shown = float(first.locator("tr[data-measure=fid] td").first.inner_text())
+    assert shown == pytest.approx(found.values["fid"]["value"], rel=1e-3)
+    assert choice.input_value() == "c3d/ucf.safetensors", "what was chosen stays chosen"
 
 
 def test_a_measurement_is_stopped_and_another_can_begin(page: Any, url: str) -> None:

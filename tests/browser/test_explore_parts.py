@@ -1,4 +1,4 @@
-"""Explore with a model whose latents have parts (MoCoGAN's content and motion): each changed by itself, undone, sent."""
+"""Explore with a model whose latents have parts (MoCoGAN's content and motion): each changed, undone, sent."""
 
 from __future__ import annotations
 
@@ -93,6 +93,13 @@ def test_content_and_motion_are_changed_one_by_one(page: Any, url: str, library:
         page.get_by_role("button", name="Redo", exact=True).click()
         settle(page)
     assert state(page)["parts"] == {"content": content, "motion": 7}
+
+    point = {name: state(page)[name] for name in ("model", *POINT)}
+    snippet = page.request.post(f"{url}/api/export", data={**point, "format": "py"}).text()
+    assert f"z = model.latent(0, content={content}, motion=7)" in snippet
+    names: dict[str, Any] = {}
+    exec(snippet.rpartition("video.write")[0], names)
+    np.testing.assert_array_equal(names["clip"], expected(library, page))
 
     page.get_by_label("Seed of the motion").fill("0")  # as the seed: no longer a seed of its own
     page.get_by_role("button", name="Next seed").click()

@@ -89,7 +89,7 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
     parts = [f"    {command}",
              f"{study.minutes:g} minutes of {per} for each training, the same clips for all; {len(done)} of {total} "
              f"trainings are done{_missing(study, done)}. {'; '.join(machines)}. "
-             + (f"Measured {dates[0]} to {dates[-1]}. " if dates else "")
+             + (f"Measured {' to '.join(sorted({dates[0], dates[-1]}))}. " if dates else "")
              + next((sentence(one.result) for one in done if one.result), ""),
              measures(study, done), differences(study, done), costs(study, done)]
     if drawing := curves(study, done):

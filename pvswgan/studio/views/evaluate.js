@@ -19,7 +19,17 @@
       ref.body.hidden = !models.length;
       if (!models.length) return;
       fill(ref.model, pvs.checkpointOptions(models));
-      await stores();
+      await Promise.all([stores(), extractors()]);
+    });
+
+    const extractors = attempt(async () => {
+      const { extractors: found } = await pvs.json("api/evaluate/extractors");
+      fill(ref.extractor, found.map(({ id, name, problem }) => Object.assign(pvs.option(id, problem ? `${name} (not available)` : name),
+        { disabled: Boolean(problem), title: problem })));
+      const missing = found.filter(({ problem }) => problem);
+      ref.others.hidden = !missing.length;
+      ref.reasons.replaceChildren(...missing.map(({ name, problem }) =>
+        Object.assign(document.createElement("li"), { textContent: `${name}: ${problem}.` })));
     });
 
     const stores = attempt(async () => {
@@ -33,7 +43,7 @@
     function fill(select, options) {
       const before = select.value;
       select.replaceChildren(...options);
-      if ([...select.options].some(({ value }) => value === before)) select.value = before;
+      if ([...select.options].some(({ value, disabled }) => value === before && !disabled)) select.value = before;
     }
 
     // ---- measuring ----------------------------------------------------------------------------------------------
@@ -43,7 +53,7 @@
       busy(true);
       wait({ sentence: "Waiting for its turn" });
       try {
-        const wish = { model: ref.model.value, store: ref.store.value, clips: Number(ref.clips.value), seed: Number(ref.seed.value) };
+        const wish = { model: ref.model.value, store: ref.store.value, extractor: ref.extractor.value, clips: Number(ref.clips.value), seed: Number(ref.seed.value) };
         if ((await ask("api/evaluate/measure", wish, wait)) === null) return; // stopped
         fine();
         await load();

@@ -23,9 +23,9 @@
     const node = make("td", "");
     node.append(make("b", figure(value)));
     if (blind(row)) {
-      node.append(make("span", "says nothing here: noise does as well as real clips", { className: "pe-blind" }));
+      node.append(make("span", "says nothing here: noise does as well as real clips", { className: "pm-blind" }));
     } else if (value !== null && row.floor !== row.ceiling) {
-      const track = make("span", "", { className: "pe-track" });
+      const track = make("span", "", { className: "pm-track" });
       track.style.setProperty("--at", pvs.evaluate.place(value, row.floor, row.ceiling));
       track.setAttribute("aria-hidden", "true");
       node.append(track);
@@ -35,25 +35,25 @@
 
   // table(one, onNear): a panel. one: as the server has it.
   pvs.evaluate.table = (one, all, onNear) => {
-    const panel = make("section", "", { className: "pvs-panel pe-table" });
+    const panel = make("section", "", { className: "pvs-panel pm-table" });
     panel.dataset.key = one.key;
-    panel.append(make("p", one.sentence, { className: "pe-sentence" }));
+    panel.append(make("p", one.sentence, { className: "pm-sentence" }));
     if (one.held_out !== null) {
       panel.append(make("p", `clipnet tells the six motions of toyfaces apart in ${(100 * one.held_out).toFixed(1)} % of clips that it has not seen.`,
         { className: "pvs-note" }));
     }
     if (one.apart.length) {
-      panel.append(make("p", `Not to be compared with the first table; it differs in: ${one.apart.join("; ")}.`, { className: "pe-apart" }));
+      panel.append(make("p", `Not to be compared with the first table; it differs in: ${one.apart.join("; ")}.`, { className: "pm-apart" }));
     }
-    const scroll = make("div", "", { className: "pe-scroll", tabIndex: 0 });
+    const scroll = make("div", "", { className: "pm-scroll", tabIndex: 0 });
     scroll.setAttribute("role", "region");
     scroll.setAttribute("aria-label", "Results");
     const table = document.createElement("table"), head = table.createTHead().insertRow(), body = table.createTBody();
     head.append(make("th", "Measure", { scope: "col" }));
     for (const column of one.columns) {
       const th = make("th", "", { scope: "col" });
-      th.append(make("span", column.name, { className: "pe-name" }), make("small", `${column.loss || ""} · ${pvs.kimg(column.clips)} · ${column.date}`));
-      const button = make("button", "Nearest real clips", { type: "button", className: "pvs-button pe-small" });
+      th.append(make("span", column.name, { className: "pm-name" }), make("small", `${column.loss || ""} · ${pvs.kimg(column.clips)} · ${column.date}`));
+      const button = make("button", "Nearest real clips", { type: "button", className: "pvs-button pm-small" });
       button.addEventListener("click", () => onNear(column));
       th.append(button);
       head.append(th);

@@ -61,7 +61,8 @@ def test_the_mean_of_many_slices_settles_as_the_theory_says(page: Any, url: str)
     error = """([n, pairs]) => {
       const { a, b } = pvs.learnSlices.clouds(), T = pvs.transport, { mean } = T.everywhere(a, b);
       let sum = 0;
-      for (let seed = 0; seed < 200; seed++) sum += (T.average(a, b, T.angles(n, seed * 31, pairs)).means[n - 1] - mean) ** 2;
+      for (let seed = 0; seed < 200; seed++)
+        sum += (T.average(a, b, T.angles(n, seed * 31, pairs)).means[n - 1] - mean) ** 2;
       return Math.sqrt(sum / 200);
     }"""
     one = page.evaluate("(({a, b}) => pvs.transport.everywhere(a, b).deviation)(pvs.learnSlices.clouds())")
