@@ -10,10 +10,10 @@
     let onScreen = false, timer = null;
 
     for (const [i, { name, title, question }] of lessons.entries()) {
-      const button = Object.assign(document.createElement("button"), { type: "button", className: "pl-lesson-button" });
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "pn-lesson-button" });
       button.setAttribute("role", "tab");
       button.setAttribute("aria-controls", `pvs-learn_${name}`);
-      for (const [className, text] of [["pl-count", `${i + 1}`], ["pl-title", title], ["pl-question", question]])
+      for (const [className, text] of [["pn-count", `${i + 1}`], ["pn-title", title], ["pn-question", question]])
         button.append(Object.assign(document.createElement("span"), { className, textContent: text }));
       button.addEventListener("click", () => open(name));
       buttons.set(name, button);
@@ -44,7 +44,7 @@
     function show() {
       for (const { name } of lessons) {
         const one = learn.lessons.get(name), on = onScreen && one === learn.open;
-        document.getElementById(`pvs-learn_${name}`)?.classList.toggle("pl-away", one !== learn.open);
+        document.getElementById(`pvs-learn_${name}`)?.classList.toggle("pn-away", one !== learn.open);
         one.show?.(on);
       }
     }

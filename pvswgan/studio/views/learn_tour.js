@@ -58,7 +58,7 @@
     function list() {
       ref.stops.replaceChildren(...view.stops.map(({ name, own }, place) => {
         // Its name would give away what is to be found out.
-        const button = make("button", "pl-tour-stop", own || (state.told ? name : `Direction ${place + 1}`));
+        const button = make("button", "pn-tour-stop", own || (state.told ? name : `Direction ${place + 1}`));
         button.type = "button";
         button.setAttribute("role", "radio");
         button.addEventListener("click", () => change({ stop: place, step: 0 }));
@@ -117,12 +117,12 @@
         + (factors.length > 1 ? "A direction is seldom one thing only: what it brings along is what went together in the training clips, or what the "
           + "generator mixed up." : "");
       ref.factors.replaceChildren(...factors.map(({ label, share, along }) => {
-        const row = make("div", "pl-tour-factor"), words = make("div", ""), bar = make("div", "pl-tour-bar"), fill = make("span", "");
+        const row = make("div", "pn-tour-factor"), words = make("div", ""), bar = make("div", "pn-tour-bar"), fill = make("span", "");
         fill.style.width = `${100 * share}%`;
         bar.append(fill);
         const { drawing, now } = along ? curve(along) : {};
         words.append(make("b", "", said(label)), ` ${Math.round(100 * share)} %`);
-        if (along) words.append(make("output", "pl-tour-now", `${signed(now)} σ`));
+        if (along) words.append(make("output", "pn-tour-now", `${signed(now)} σ`));
         words.append(bar);
         row.dataset.factor = label;
         row.append(words, drawing || make("span", "pvs-note", "a choice or a colour: no more or less of it"));

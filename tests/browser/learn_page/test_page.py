@@ -23,8 +23,8 @@ def test_lessons_are_listed_and_one_is_open(page: Any, url: str) -> None:
         page.wait_for_function(f"pvs.learn.open.name === '{one.name}' && pvs.learn.open.begun", timeout=30000)
         shown = [other.name for other in LESSONS if page.locator(f"#pvs-learn_{other.name}").is_visible()]
         assert shown == [one.name]
-        assert page.locator(f"#pvs-learn_{one.name} .pl-first").inner_text().startswith("First:")
-        assert "Source" in page.locator(f"#pvs-learn_{one.name} .pl-source").inner_text()
+        assert page.locator(f"#pvs-learn_{one.name} .pn-first").inner_text().startswith("First:")
+        assert "Source" in page.locator(f"#pvs-learn_{one.name} .pn-source").inner_text()
     page.keyboard.press("ArrowRight")  # from the last one round to the first
     page.wait_for_function(f"pvs.learn.open.name === '{LESSONS[0].name}'")
     assert page.evaluate("document.activeElement.getAttribute('aria-controls')") == f"pvs-learn_{LESSONS[0].name}"

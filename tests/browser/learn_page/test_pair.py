@@ -88,7 +88,7 @@ def test_what_a_study_found_is_told_with_its_uncertainty(page: Any, url: str, tm
             test_study.leave(tmp_path / "docs" / "study" / "tiny", arm, seed, fid)
     monkeypatch.setattr(learn_pair, "ROOT", tmp_path)
     open_lesson(page, url, "pair")
-    found = page.locator(f"{LESSON} .pl-pair-found")
+    found = page.locator(f"{LESSON} .pn-pair-found")
     found.locator("table").wait_for()
     assert "By FID SWGAN was the better one in 2 of 3 seeds" in found.inner_text()
     assert "in 100 % of such studies" in found.inner_text()

@@ -74,8 +74,8 @@ def test_the_mean_of_many_slices_settles_as_the_theory_says(page: Any, url: str)
 
 def test_the_direction_is_turned_by_mouse_slider_and_keys(page: Any, url: str) -> None:
     open_lesson(page, url, "slices")
-    before = pixels(page, f"{LESSON} .pl-slices-line")
-    plane = page.locator(f"{LESSON} .pl-slices-plane")
+    before = pixels(page, f"{LESSON} .pn-slices-line")
+    plane = page.locator(f"{LESSON} .pn-slices-plane")
     plane.scroll_into_view_if_needed()
     box = plane.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5)
@@ -83,7 +83,7 @@ def test_the_direction_is_turned_by_mouse_slider_and_keys(page: Any, url: str) -
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.1, steps=8)
     page.mouse.up()
     assert number(page, "angleText") == pytest.approx(90, abs=1)
-    assert np.abs(pixels(page, f"{LESSON} .pl-slices-line").astype(int) - before).mean() > 1
+    assert np.abs(pixels(page, f"{LESSON} .pn-slices-line").astype(int) - before).mean() > 1
     plane.focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowLeft")
@@ -106,13 +106,13 @@ def test_a_cloud_flows_into_the_other(page: Any, url: str) -> None:
     button(page, "Back to the start").click()
     assert number(page, "all") == start
     button(page, "One step").click()
-    assert number(page, "all") < start and "After 1 steps" in page.locator(f"{LESSON} .pl-slices-count").inner_text()
+    assert number(page, "all") < start and "After 1 steps" in page.locator(f"{LESSON} .pn-slices-count").inner_text()
 
 
 def test_a_cloud_is_drawn_by_hand(page: Any, url: str) -> None:
     open_lesson(page, url, "slices", {"b": "blob"})
     page.locator(LESSON).get_by_label("Draw the first one by hand").check()
-    plane = page.locator(f"{LESSON} .pl-slices-plane")
+    plane = page.locator(f"{LESSON} .pn-slices-plane")
     plane.scroll_into_view_if_needed()
     box = plane.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
@@ -138,8 +138,8 @@ def test_a_link_gives_the_same_picture(page: Any, url: str) -> None:
     other.goto(page.url)
     other.wait_for_function("window.pvs?.learnSlices?.clouds().a.length")
     for name in ("plane", "line", "settle", "fall"):
-        canvas = f"{LESSON} .pl-slices-{name}"
+        canvas = f"{LESSON} .pn-slices-{name}"
         seen = pixels(page, canvas)
         assert seen.std() > 1 and np.array_equal(seen, pixels(other, canvas)), name
     other.evaluate("pvs.learn.open.change({ seed: 2 })")
-    assert not np.array_equal(pixels(page, f"{LESSON} .pl-slices-plane"), pixels(other, f"{LESSON} .pl-slices-plane"))
+    assert not np.array_equal(pixels(page, f"{LESSON} .pn-slices-plane"), pixels(other, f"{LESSON} .pn-slices-plane"))

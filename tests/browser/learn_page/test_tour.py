@@ -51,14 +51,14 @@ def test_the_slider_moves_the_clip_along_the_direction(page: Any, url: str) -> N
 
 def test_what_was_measured_is_told_after_the_guess(page: Any, url: str) -> None:
     open_lesson(page, url, "tour")
-    names = page.locator(f"{LESSON} .pl-tour-stop")
+    names = page.locator(f"{LESSON} .pn-tour-stop")
     names.first.wait_for()
     assert names.count() == len(SHIPPED) and names.first.inner_text() == "Direction 1"
     assert not page.locator(f"{LESSON} [data-ref=told]").is_visible()
     page.locator(LESSON).get_by_role("button", name="Show what was measured").click()
     stop = next(iter(SHIPPED.values()))
     assert names.first.inner_text() == stop["name"]
-    rows = page.locator(f"{LESSON} .pl-tour-factor")
+    rows = page.locator(f"{LESSON} .pn-tour-factor")
     assert [row.get_attribute("data-factor") for row in rows.all()] == [f["label"] for f in stop["factors"]]
     place, factor = next((i, f) for i, f in enumerate(stop["factors"]) if f["along"])
     page.locator(LESSON).get_by_label("Along the direction").fill("3")
@@ -78,7 +78,7 @@ def test_a_name_of_ones_own_is_kept_for_explore(page: Any, url: str) -> None:
     page.locator(LESSON).get_by_label("Your name for it").fill("<b>how old</b>")
     page.locator(LESSON).get_by_role("button", name="Keep the name").click()
     page.locator(LESSON).get_by_text("Kept: Explore has it too.").wait_for()
-    assert page.locator(f"{LESSON} .pl-tour-stop").nth(1).inner_text() == "<b>how old</b>"
+    assert page.locator(f"{LESSON} .pn-tour-stop").nth(1).inner_text() == "<b>how old</b>"
     page.locator(LESSON).get_by_role("button", name="Take over in Explore").click()
     row = page.locator(f"#pvs-explore [data-id='{second}']")
     row.get_by_text("<b>how old</b>").wait_for()
@@ -90,4 +90,4 @@ def test_a_name_of_ones_own_is_kept_for_explore(page: Any, url: str) -> None:
     page.locator(LESSON).get_by_label("Your name for it").fill("")
     page.locator(LESSON).get_by_role("button", name="Keep the name").click()
     page.locator(LESSON).get_by_text("Your name is gone.").wait_for()
-    assert page.locator(f"{LESSON} .pl-tour-stop").nth(1).inner_text() == "Direction 2"
+    assert page.locator(f"{LESSON} .pn-tour-stop").nth(1).inner_text() == "Direction 2"
