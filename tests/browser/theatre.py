@@ -1,0 +1,60 @@
+"""The slice theatre as quick as a hand: python -m tests.browser.theatre
+
+Opens the lesson with 500 points in a headless Chromium, and says when its first picture was there, how long a turn of
+the direction takes to be drawn, and how many frames a second the flow has (a screen has 60).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from tests.browser import chromium, studio_at
+
+DRAWN = "window.pvs?.learnSlices?.clouds().a.length"
+TURNS = """async () => {
+  const times = [];
+  for (let turn = 0; turn < 120; turn++) {
+    await new Promise(requestAnimationFrame);
+    const begin = performance.now();
+    pvs.learn.open.change({ angle: (turn * 1.5) % 180 });
+    times.push(performance.now() - begin);
+  }
+  return times;
+}"""
+FLOW = """async () => {
+  const view = pvs.learnSlices, before = view.frames, begin = performance.now();
+  document.querySelector("#pvs-learn_slices [data-ref=flow]").click();
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const frames = view.frames - before, seconds = (performance.now() - begin) / 1000;
+  document.querySelector("#pvs-learn_slices [data-ref=flow]").click();
+  return frames / seconds;
+}"""
+
+
+def main() -> None:
+    link = "?tab=learn&lesson=slices&l=" + quote(json.dumps({"count": 500, "a": "spiral", "each": 1}))
+    with tempfile.TemporaryDirectory() as runs, studio_at(runs=Path(runs)) as url, chromium() as browser:
+        for visit in ("first visit", "again"):
+            page = browser.new_page(viewport={"width": 1400, "height": 900})
+            begin = time.perf_counter()
+            page.goto(f"{url}/?tab=learn&lesson=tour")
+            page.wait_for_function("window.pvs?.learn?.open?.begun", timeout=60000)
+            whole = time.perf_counter() - begin
+            begin = time.perf_counter()
+            page.evaluate("pvs.openTab('learn', { lesson: 'slices', state: { count: 500, a: 'spiral', each: 1 } })")
+            page.wait_for_function(DRAWN, timeout=60000)
+            print(f"{visit}: page after {whole:.2f} s, then the lesson after {time.perf_counter() - begin:.2f} s")
+        page.goto(f"{url}/{link}")
+        page.wait_for_function(DRAWN, timeout=60000)
+        times = page.evaluate(TURNS)
+        print(f"a turn with 500 points: p50 {statistics.median(times):.1f} ms, p95 {sorted(times)[113]:.1f} ms")
+        print(f"the flow with 500 points, 1 slice a step: {page.evaluate(FLOW):.0f} frames a second")
+
+
+if __name__ == "__main__":
+    main()
