@@ -39,7 +39,7 @@ def measure(page: Any, seed: int) -> None:
     form.get_by_label("Seed").fill(str(seed))
     before = page.evaluate(f"{VIEW}.tables.length")
     form.get_by_role("button", name="Measure").click()
-    page.wait_for_function(f"{VIEW}.tables.length > {before} && !{VIEW}.measuring", timeout=60000)
+    page.wait_for_function(f"{VIEW}.tables.length > {before} && !{VIEW}.measuring", timeout=180000)
 
 
 def test_a_model_is_measured_its_numbers_shown_and_another_protocol_kept_apart(page: Any, url: str, runs: Path) -> None:

@@ -44,7 +44,8 @@ def test_a_study_is_cut_off_goes_on_and_tells_what_it_found(tmp_path):
     study = written(tmp_path, minutes=0.1)
     environment = {**os.environ, "PVSWGAN_CACHE": str(tmp_path / "cache")}
     first = subprocess.Popen(command(tmp_path, study), cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True, start_new_session=True)
+                             stderr=subprocess.PIPE, text=True, start_new_session=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # as in a terminal
     run, until = RunFolder(tmp_path / "runs" / "grown-0"), time.monotonic() + 120
     while (run.status() or {}).get("cpu_seconds", 0) < 1:
         assert time.monotonic() < until and first.poll() is None

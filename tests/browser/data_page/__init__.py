@@ -51,5 +51,5 @@ def fill(page: Any, **fields: str) -> None:
 
 def job(page: Any, state: str) -> Any:
     """The one card of an import, once it is in that state."""
-    page.locator(f'{PAGE} .pd-job .pt-badge[data-state="{state}"]').wait_for(timeout=40_000)
+    page.locator(f'{PAGE} .pd-job .pt-badge[data-state="{state}"]').wait_for(timeout=120_000)
     return page.locator(f"{PAGE} .pd-job")

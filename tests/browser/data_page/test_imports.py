@@ -37,7 +37,7 @@ def test_from_an_empty_cache_to_a_store_on_the_screen(page: Any, urls: Callable[
     assert "data import" in ref(page, "command").inner_text() and "--resolution 16" in ref(page, "command").inner_text()
     page.get_by_role("button", name="Start import").click()
 
-    ref(page, "store").wait_for(timeout=40_000)  # opens by itself
+    ref(page, "store").wait_for(timeout=120_000)  # opens by itself
     wall_is(page, [0, 1, 2])
     assert "3 clips" in job(page, "finished").inner_text() and "1 skipped" in job(page, "finished").inner_text()
     assert ref(page, "title").inner_text() == "strips-strips-16"
