@@ -73,7 +73,7 @@ class SlicedCritic(nn.Module):
         """
         inner = self.inner(f)
         if kind == "exact":
-            return self.scale * torch.where(inner > 0, 1.0, 0.2)
+            return self.scale * ((inner > 0).to(inner) * 0.8 + 0.2)  # torch.where's 0.2 would be a float32 one
         return (self.scale * leaky_relu(leaky_relu(inner))).abs()
 
     @torch.no_grad()

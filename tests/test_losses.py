@@ -193,6 +193,7 @@ def test_slope_penalty_sees_the_slope():
     phi = layers.leaky_relu(head.scale * u + head.offset)
     (slope,) = torch.autograd.grad(phi.sum(), u)
     torch.testing.assert_close(head.slopes(f, "exact"), slope)
+    assert set((head.double().slopes(f.double(), "exact") / head.scale).unique().tolist()) == {0.2, 1.0}
 
 
 @pytest.mark.parametrize("make, words", [

@@ -126,14 +126,15 @@ def c3d_problem(path: Path) -> str:
 
 def _inception(path: Path | None, device: str | torch.device) -> Extractor:
     mend_torchvision()
-    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+    url = inception_url()
     try:
         state = (torch.load(path, weights_only=True) if path
-                 else torch.hub.load_state_dict_from_url(URL_INCEPTION_V3, map_location="cpu", weights_only=True))
+                 else torch.hub.load_state_dict_from_url(url, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, ValueError, UnpicklingError) as error:
         raise ExtractorError(f"Inception-v3's weights cannot be had ({error!s:.200}). Without a network, get "
-                             f"{URL_INCEPTION_V3} elsewhere and name the file: --weights FILE") from error
+                             f"{url} elsewhere and name the file: --weights FILE") from error
     kept = io.BytesIO()
     torch.save(state, kept)
     with tempfile.NamedTemporaryFile(suffix=".pth") as file:  # torch-fidelity unpickles: what it reads, we have written

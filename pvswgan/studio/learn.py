@@ -35,7 +35,8 @@ class Lesson:
 
 
 LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
-    Lesson("slices", "Slice theatre", "How far apart are two clouds?", ("learn_transport.js",), learn_slices),
+    Lesson("slices", "Slice theatre", "How far apart are two clouds?", ("learn_transport.js", "learn_slices_draw.js"),
+           learn_slices),
     Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",
            ("curves.js", "compare_state.js", "compare_clips.js", "compare_quiz.js", "compare_curves.js",
             "evaluate_tables.js"), learn_pair),

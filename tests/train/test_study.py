@@ -82,6 +82,22 @@ def test_a_study_is_cut_off_goes_on_and_tells_what_it_found(tmp_path):
     assert "What I found." in page and "And this." in page and page.count("<!-- study tiny") == 1
 
 
+@pytest.mark.slow
+def test_a_study_that_is_killed_leaves_no_training_behind(tmp_path):
+    """Nobody would end it when its time is over, and the study that goes on could not take its folder."""
+    study = subprocess.Popen(command(tmp_path, written(tmp_path, minutes=5)), cwd=ROOT, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, env={**os.environ, "PVSWGAN_CACHE": str(tmp_path / "cache")})
+    run, until = RunFolder(tmp_path / "runs" / "grown-0"), time.monotonic() + 120
+    while run.state() != "running":
+        assert time.monotonic() < until and study.poll() is None
+        time.sleep(0.05)
+    study.kill()
+    study.wait()
+    while run.alive():
+        assert time.monotonic() < until, "it trains on"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(("changes", "said"), [
     ({"reference": "other"}, "reference is 'other'; allowed: grown, fixed"),
     ({"moments": [0.5, 0.2, 1.0]}, "moments.*rising shares"),

@@ -20,8 +20,8 @@ from train.engine import Engine
 from train.gpu import training, visit
 from train.gpu.__main__ import MODELS, app, parse_models
 from train.gpu.outbox import HEADER_BYTES, MOST_BYTES, MOST_FILES, SHOWN, Outbox, size
-from train.gpu.process import ROOT
 from train.gpu.visit import Visit, Wishes
+from train.process import ROOT
 
 NAMES = ["toyfaces-swgan", "toyfaces-wgan-gp"]
 NO_TESTS = ["--tests", "0", "--benchmark", "0"]

@@ -14,8 +14,8 @@ import typer
 from train.config import ConfigError
 from train.gpu import BEGAN
 from train.gpu.outbox import Outbox, OutboxError
-from train.gpu.process import ROOT
 from train.gpu.visit import Visit, Wishes
+from train.process import ROOT
 
 MODELS = "toyfaces-swgan,toyfaces-wgan-gp"
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

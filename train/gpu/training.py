@@ -15,11 +15,11 @@ from pvswgan import video
 from pvswgan.checkpoint import CheckpointError, Model, load, read_tensors, save_tensors, training_checkpoints
 from pvswgan.latents import sample_latents
 from pvswgan.metrics.swd import patch_swd
+from train import process
 from train.clips import sampler_of, store_of
 from train.config import Config, dump, parse
 from train.config import load as load_config
 from train.cost import duration
-from train.gpu import process
 from train.gpu.outbox import HEADER_BYTES, MOST_BYTES, SHOWN, Outbox
 from train.gpu.state import pack, unpack
 from train.run import RunFolder, write_text

@@ -13,8 +13,8 @@ from subprocess import Popen
 
 import torch
 
+from train import process
 from train.config import load
-from train.gpu import process
 from train.gpu.outbox import STEPS, Outbox
 from train.gpu.training import Training
 from train.machine import machine

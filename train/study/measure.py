@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,11 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
     _keep_sheets(folder, training, out)
     (out / "results").mkdir(parents=True, exist_ok=True)
     write_text(out / "results" / f"{training.name}.json", json.dumps(record, indent=1) + "\n")
-    sys.exit(0)
+
+
+def clock(status: dict[str, Any]) -> str:
+    """The key of the time that counts, of a run's status: see Study.minutes."""
+    return "seconds" if str(status.get("device", "cpu")).startswith("cuda") else "cpu_seconds"
 
 
 def _keep_sheets(folder: RunFolder, training: Training, out: Path) -> None:
@@ -69,8 +72,6 @@ def _keep_sheets(folder: RunFolder, training: Training, out: Path) -> None:
 
 def networks(study: Study, run: Path, ticks: list[dict[str, Any]], status: dict[str, Any]) -> list[tuple[float, Path]]:
     """(share, file) for each moment: of the networks that were kept, the one nearest to it in time."""
-    from train.study.runs import clock
-
     key, budget = clock(status), 60.0 * study.minutes
     paths = [path for path in network_checkpoints(run) if int(path.name[:9])]
     if not paths or not ticks:

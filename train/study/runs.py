@@ -8,14 +8,14 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from train import process
 from train.config import dump
 from train.run import RunError, RunFolder, write_text
-from train.study.measure import measure
+from train.study.measure import clock, measure
 from train.study.plan import Study, Training
 
 POLL_S = 0.5
@@ -24,11 +24,6 @@ Say = Callable[[str], None]
 
 class Stopped(Exception):
     """Ctrl-C: the trainings have their checkpoints."""
-
-
-def clock(status: dict) -> str:
-    """The key of the time that counts, of a run's status: see Study.minutes."""
-    return "seconds" if str(status.get("device", "cpu")).startswith("cuda") else "cpu_seconds"
 
 
 def result_path(out: Path, training: Training) -> Path:
@@ -63,12 +58,10 @@ class Running:
         if not (self.run.path / "config.yaml").is_file():
             config = work / f"{self.training.name}.yaml"
             write_text(config, dump(self.training.config))
-            words = [str(config)]
+            words = [str(config.resolve())]
         if self.study.threads is not None:
             words += ["--threads", str(self.study.threads)]
-        with open(self._log, "ab") as log:
-            return subprocess.Popen([sys.executable, "-m", "train", *words, "--run-dir", str(self.run.path)],
-                                    stdout=log, stderr=log)
+        return process.start(["-m", "train", *words, "--run-dir", str(self.run.path.resolve())], self._log)
 
     def share(self) -> float:
         """Of its time, how much has gone."""

@@ -49,6 +49,8 @@
       view.clips.gain = state.gain;
       view.clips.mode = view.pairable ? state.mode : "side";
       ref.gain.value = state.gain;
+      ref.gainLabel.hidden = view.clips.mode !== "difference";
+      ref.between.textContent = view.clips.mode === "wipe" ? "|" : "−";
       for (const button of ref.modes.children) {
         const on = button.dataset.mode === view.clips.mode;
         button.setAttribute("aria-checked", String(on));
@@ -70,7 +72,7 @@
 
     view.listen((keys) => {
       fine();
-      if (keys.has("ids")) view.chosen();
+      if (keys.has("ids") && view.options) view.chosen(); // before the list is there: with it
       if (["seed", "rows", "truncation"].some((key) => keys.has(key))) showClips();
       if (["mode", "left", "right", "gain"].some((key) => keys.has(key))) showPair();
       if (keys.has("along")) view.drawCurves();

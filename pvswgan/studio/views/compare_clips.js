@@ -67,8 +67,6 @@
       this.ref.both.hidden = mode === "side";
       this.ref.wipe.hidden = mode !== "wipe";
       this.ref.screen.dataset.mode = mode;
-      this.ref.gainLabel.hidden = mode !== "difference";
-      this.ref.between.textContent = mode === "wipe" ? "|" : "−";
       this.#compose();
     }
 

@@ -39,7 +39,8 @@
       if (runs().some(({ group }) => data.get(group)?.waiting) && view.shown) setTimeout(() => load(true), 100);
     });
     view.loadCurves = () => load(true);
-    setInterval(() => view.shown && !document.hidden && load(true), EVERY_MS);
+    const grows = () => runs().some(({ kind }) => kind === "run"); // what came with the studio is as it is
+    setInterval(() => view.shown && !document.hidden && grows() && load(true), EVERY_MS);
 
     function panel(id) {
       if (!panels.has(id)) {

@@ -15,17 +15,6 @@
     return node;
   };
 
-  // A number in 0..1 for each round, the same for the same seed (mulberry32, a public-domain generator).
-  function drawn(seed) {
-    let state = seed >>> 0;
-    return () => {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let x = Math.imul(state ^ (state >>> 15), 1 | state);
-      x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-      return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-    };
-  }
-
   // How likely so many right answers, or more, are by guessing.
   function byChance(right, rounds) {
     let ways = 1, sum = 0;
@@ -58,7 +47,7 @@
 
     async #begin() {
       this.begun = true;
-      const seeds = Array.from({ length: ROUNDS }, (_, round) => this.seed + round), next = drawn(this.seed);
+      const seeds = Array.from({ length: ROUNDS }, (_, round) => this.seed + round), next = pvs.random(this.seed);
       this.rounds = seeds.map((seed) => ({ seed, first: next() < 0.5 ? 0 : 1, answer: null }));
       try {
         const sheets = await Promise.all(this.sides.map(({ id }) => pvs.compare.rows(id, seeds, 1)));

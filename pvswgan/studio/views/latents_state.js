@@ -1,4 +1,5 @@
-// What the Latents page shows: the choices, in the address too (?tab=latents&model=...&l=...), //
+// What the Latents page shows: the choices, in the address too (?tab=latents&model=...&l=...).
+//
 //   pvs.latents.state(view)    fills view.state {model, space, dims, axes, points, colour} from the address;
 //                              view.change({...}), view.listen((keys) => ...), view.follow() writes the address
 (() => {

@@ -5,7 +5,7 @@
 (() => {
   "use strict";
   const pvs = window.pvs;
-  const T = pvs.transport;
+  const T = pvs.transport, D = pvs.theatre;
   const MOST_EXACT = 200, MOST_SLICES = 3000, MOST_STEPS = 200;
 
   const FIELDS = {
@@ -30,117 +30,10 @@
     const drawing = () => ref.drawing.checked;
     for (const name of ["a", "b"]) ref[name].replaceChildren(...T.SHAPES.map((shape) => pvs.option(shape, shape)));
 
-    // ---- colours and scales -----------------------------------------------------------------------------------------
-    function colours() {
-      const style = getComputedStyle(element), of = (name) => style.getPropertyValue(name).trim();
-      return { a: of("--pvs-accent"), b: of("--pvs-accent-2"), text: of("--pvs-text"), dim: of("--pvs-dim"), line: of("--pvs-line"), back: of("--pvs-bg") };
-    }
-
-    // As many pixels as the screen has; drawing is in those of CSS.
-    function context(canvas) {
-      const wide = canvas.clientWidth || 1, high = canvas.clientHeight || 1, scale = Math.min(2, devicePixelRatio);
-      const width = Math.round(wide * scale), height = Math.round(high * scale);
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      const c = canvas.getContext("2d");
-      c.setTransform(width / wide, 0, 0, height / high, 0, 0);
-      c.clearRect(0, 0, wide, high);
-      return Object.assign(c, { wide, high, font: "12px system-ui, sans-serif", lineWidth: 1, globalAlpha: 1 });
-    }
-
-    // ---- the plane and its shadow -----------------------------------------------------------------------------------
-    function plane(ink) {
-      const c = context(ref.plane), half = c.wide / 2, to = ([x, y]) => [half + 0.92 * half * x, half - 0.92 * half * y];
-      const angle = radians(state.angle), x = Math.cos(angle), y = Math.sin(angle);
-      c.fillStyle = ink.back;
-      c.fillRect(0, 0, c.wide, c.high);
-      c.strokeStyle = ink.dim;
-      c.lineWidth = 2;
-      c.beginPath();
-      c.moveTo(...to([-x, -y]));
-      c.lineTo(...to([x, y]));
-      c.stroke();
-      const [tx, ty] = to([x, y]);
-      c.fillStyle = ink.text;
-      c.beginPath(); // the arrow's head, to be taken hold of
-      c.arc(tx, ty, 9, 0, 7);
-      c.fill();
-      for (const [points, colour, sign] of [[flowed, ink.a, 1], [second, ink.b, -1]]) {
-        c.strokeStyle = c.fillStyle = colour;
-        c.lineWidth = 1;
-        c.globalAlpha = 0.5; // its shadow: a tick across the line, each cloud on a side of its own
-        c.beginPath();
-        for (const [px, py] of points) {
-          const along = px * x + py * y, [fx, fy] = to([along * x, along * y]);
-          c.moveTo(fx, fy);
-          c.lineTo(fx + sign * 8 * -y, fy - sign * 8 * x);
-        }
-        c.stroke();
-        c.globalAlpha = points.length > 200 ? 0.6 : 0.85;
-        for (const point of points) {
-          const [px, py] = to(point);
-          c.beginPath();
-          c.arc(px, py, points.length > 200 ? 2.6 : 4, 0, 7);
-          c.fill();
-        }
-      }
-    }
-
-    function shadow(ink, { pairs }) {
-      const c = context(ref.line), angle = radians(state.angle), a = T.project(flowed, angle), b = T.project(second, angle);
-      const to = (value) => c.wide / 2 + (value / 1.45) * (c.wide / 2 - 8), top = 26, bottom = c.high - 26;
-      c.strokeStyle = ink.dim;
-      c.globalAlpha = Math.max(0.18, Math.min(0.8, 30 / pairs.length));
-      c.beginPath();
-      for (const [i, j] of pairs) {
-        c.moveTo(to(a[i]), top);
-        c.lineTo(to(b[j]), bottom);
-      }
-      c.stroke();
-      c.globalAlpha = 0.85;
-      for (const [values, colour, y] of [[a, ink.a, top], [b, ink.b, bottom]]) {
-        c.fillStyle = colour;
-        for (const value of values) {
-          c.beginPath();
-          c.arc(to(value), y, 3.5, 0, 7);
-          c.fill();
-        }
-      }
-    }
-
     // ---- slice by slice -----------------------------------------------------------------------------------------------
     function settle(ink) {
-      const c = context(ref.settle), n = state.slices, left = 44, right = c.wide - 10, top = 12, bottom = c.high - 26;
-      const { means } = T.average(flowed, second, T.angles(n, state.seed + 101, state.orthogonal));
-      const most = Math.max(100, n), reach = Math.max(2 * whole.deviation, ...Array.from(means, (x) => Math.abs(x - whole.mean)), 1e-3);
-      const x = (k) => left + (Math.log(k) / Math.log(most)) * (right - left);
-      const y = (value) => (top + bottom) / 2 - ((value - whole.mean) / reach) * ((bottom - top) / 2);
-      c.fillStyle = ink.line; // the band of 1/sqrt(n)
-      c.beginPath();
-      for (let i = 0; i <= 60; i++) c.lineTo(x(most ** (i / 60)), y(whole.mean + whole.deviation / Math.sqrt(most ** (i / 60))));
-      for (let i = 60; i >= 0; i--) c.lineTo(x(most ** (i / 60)), y(whole.mean - whole.deviation / Math.sqrt(most ** (i / 60))));
-      c.fill();
-      c.strokeStyle = ink.dim;
-      c.beginPath();
-      c.moveTo(left, y(whole.mean));
-      c.lineTo(right, y(whole.mean));
-      c.stroke();
-      c.fillStyle = ink.dim;
-      c.textAlign = "right";
-      for (const value of [whole.mean - reach / 2, whole.mean, whole.mean + reach / 2]) c.fillText(value.toFixed(2), left - 6, y(value) + 4);
-      c.textAlign = "center";
-      for (let k = 1; k <= most; k *= 10) c.fillText(k, x(k), c.high - 8);
-      c.textAlign = "right";
-      c.fillText("slices (logarithmic) →", right, top);
-      c.strokeStyle = c.fillStyle = ink.a;
-      c.lineWidth = 2;
-      c.beginPath();
-      for (let k = 0; k < n; k++) c.lineTo(x(k + 1), y(means[k]));
-      c.stroke();
-      if (n) {
-        c.beginPath();
-        c.arc(x(n), y(means[n - 1]), 4, 0, 7);
-        c.fill();
-      }
+      const n = state.slices, { means } = T.average(flowed, second, T.angles(n, state.seed + 101, state.orthogonal));
+      D.settle(ref.settle, ink, means, whole);
       ref.meanTitle.textContent = n ? `mean of ${n} slice${n > 1 ? "s" : ""}` : "mean of no slice";
       ref.mean.textContent = n ? figure(means[n - 1]) : "–";
     }
@@ -179,25 +72,10 @@
     }
 
     function fall(ink) {
-      const c = context(ref.fall), left = 44, right = c.wide - 10, top = 10, bottom = c.high - 22, most = Math.max(30, path.length - 1), high = path[0] * 1.1 || 1;
-      const x = (step) => left + (step / most) * (right - left), y = (value) => bottom - (value / high) * (bottom - top);
-      c.strokeStyle = ink.line;
-      c.strokeRect(left, top, right - left, bottom - top);
-      c.fillStyle = ink.dim;
-      c.textAlign = "right";
-      c.fillText(figure(path[0]), left - 4, y(path[0]) + 4);
-      c.fillText("0", left - 4, bottom + 4);
-      c.textAlign = "center";
-      c.fillText(`step ${most}`, right - 24, c.high - 6);
-      c.strokeStyle = c.fillStyle = ink.a;
-      c.lineWidth = 2;
-      c.beginPath();
-      path.forEach((value, step) => c.lineTo(x(step), y(value)));
-      c.stroke();
-      c.beginPath();
-      c.arc(x(path.length - 1), y(path[path.length - 1]), 4, 0, 7);
-      c.fill();
-      ref.flowText.textContent = `After ${path.length - 1} steps the mean of all directions is ${figure(path[path.length - 1])} (at the start ${figure(path[0])}).`;
+      const steps = path.length - 1;
+      D.fall(ref.fall, ink, path);
+      ref.flowText.textContent = `After ${steps} step${steps === 1 ? "" : "s"} the mean of all directions is ${figure(path[steps])} `
+        + `(at the start ${figure(path[0])}).`;
     }
 
     function play(go) {
@@ -237,19 +115,16 @@
       ref.plane.setAttribute("aria-valuenow", state.angle);
       ref.orthogonal.checked = state.orthogonal;
       ref.each.value = state.each;
-      const ink = colours(), slice = T.slice(flowed, second, radians(state.angle));
+      const ink = D.ink(element), angle = radians(state.angle), slice = T.slice(flowed, second, angle);
       ref.distance.textContent = figure(slice.distance);
-      plane(ink);
-      shadow(ink, slice);
+      D.plane(ref.plane, ink, flowed, second, angle);
+      D.shadow(ref.line, ink, T.project(flowed, angle), T.project(second, angle), slice.pairs);
       if (clouds || has("slices", "orthogonal")) settle(ink);
       if (clouds) fall(ink);
     }
 
     // ---- the hand -----------------------------------------------------------------------------------------------------
-    const at = (event) => {
-      const box = ref.plane.getBoundingClientRect(), to = (share) => (2 * share - 1) / 0.92;
-      return [to((event.clientX - box.left) / box.width), -to((event.clientY - box.top) / box.height)];
-    };
+    const at = (event) => D.at(ref.plane, event);
     const turn = ([x, y]) => {
       const degrees = ((Math.atan2(y, x) * 180) / Math.PI + 360) % 180;
       change({ angle: Math.round(degrees * 2) / 2 });

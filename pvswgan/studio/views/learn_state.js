@@ -7,7 +7,7 @@
 //                {value: false}                           yes or no
 //                {value: null, points: 500}               null, or at most so many points [x, y] in [-1, 1]
 //                {value: "", longest: 80}                 a text
-//     begin    ({element, props, ref, fail, fine, attempt, state, change, reset}) -> {draw(changed), shown(on)}, called
+//     begin    ({element, ref, fail, fine, attempt, state, change}) -> {draw(changed), shown(on)}, called
 //              once, when the lesson is first opened. state is always whole and in its limits. change({key: value})
 //              checks, draws, and has the address follow. draw(changed) is called after every change with the set
 //              of the keys that changed, at first with all of them. shown(on): it comes on the screen, or goes.
@@ -69,7 +69,7 @@
       // Draws the first time that the lesson is on the screen; what is asked before only changes the state.
       one.show = parts.attempt(async (on) => {
         if (on && !one.begun) {
-          one.begun = begin({ ...context, ...parts, state: one.state, change: one.change, reset: one.reset });
+          one.begun = begin({ ...parts, state: one.state, change: one.change });
           one.begun.draw(new Set(Object.keys(fields)));
         }
         if (one.begun && on !== shown) one.begun.shown?.(on);
@@ -90,7 +90,7 @@
         parts.fine();
         one.change(learn.read(fields, {}).state);
       };
-      learn.mounted?.(one);
+      learn.mounted?.();
     });
   };
 })();

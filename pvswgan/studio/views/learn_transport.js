@@ -17,17 +17,6 @@
   const T = (pvs.transport = {});
   const ALL = 90; // angles in half a turn that stand for all of them: quick enough for every step of the flow
 
-  // mulberry32, a public-domain generator: 0 <= number < 1, the same for the same seed.
-  T.random = (seed) => {
-    let state = seed >>> 0;
-    return () => {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let x = Math.imul(state ^ (state >>> 15), 1 | state);
-      x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-      return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-    };
-  };
-
   const normal = (next) => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
   const SHAPES = {
     ring: (next) => {
@@ -57,7 +46,7 @@
   T.SHAPES = Object.keys(SHAPES);
   const within = (value) => Math.max(-1, Math.min(1, value));
   T.shape = (name, count, seed) => {
-    const next = T.random(seed);
+    const next = pvs.random(seed);
     return Array.from({ length: count }, () => SHAPES[name](next).map(within));
   };
 
@@ -97,7 +86,7 @@
   };
 
   T.angles = (count, seed, pairs = false) => {
-    const next = T.random(seed), found = [];
+    const next = pvs.random(seed), found = [];
     while (found.length < count) {
       const angle = Math.PI * next();
       found.push(angle);

@@ -15,6 +15,7 @@
 //   pvs.isDark()               whether the page is dark now
 //   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
 //   pvs.checkpointOptions(models)   option groups: every checkpoint of every model
+//   pvs.random(seed)           -> next(): numbers in 0..1 (1 left out), the same ones for the same seed
 //   pvs.copyText(text)         onto the clipboard; throws a sentence where the browser refuses
 //   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
 //   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
@@ -188,6 +189,17 @@
       }
     };
     return { element, ref, fail, fine, attempt };
+  };
+
+  // mulberry32, a public-domain generator.
+  pvs.random = (seed) => {
+    let state = seed >>> 0;
+    return () => {
+      state = (state + 0x6d2b79f5) >>> 0;
+      let x = Math.imul(state ^ (state >>> 15), 1 | state);
+      x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+      return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+    };
   };
 
   pvs.sheetOf = async (response) => ({

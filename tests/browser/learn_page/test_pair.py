@@ -50,6 +50,10 @@ def test_both_columns_are_the_same_latents_on_one_clock(page: Any, url: str) -> 
     page.wait_for_function("location.search.includes('wipe')")
     assert state_in_link(page) == {"seed": 7, "mode": "wipe", "wipe": 0}
 
+    page.locator(LESSON).get_by_role("button", name="Take over in Compare").click()
+    page.wait_for_function("window.pvs.compareView?.shown && pvs.compareView.state.ids.length === 2")
+    assert page.evaluate("pvs.compareView.state.ids") == [f"asset:{name}" for name in NAMES]
+
 
 def test_the_quiz_is_blind_until_its_end_and_counts_right(page: Any, url: str) -> None:
     open_lesson(page, url, "pair")
@@ -73,7 +77,8 @@ def test_the_measures_are_those_that_were_shipped(page: Any, url: str) -> None:
     expected = [json.loads(file.read_text())["values"]["fid"]["value"] for file in files]
     assert [float(text) for text in row.all_inner_texts()] == pytest.approx(expected, rel=1e-3)
     panels = page.locator(f"{LESSON} .pc-curve")
-    panels.first.wait_for()
+    for id in ("loss wgan-gp", "motion"):  # one training after the other
+        page.locator(f"{LESSON} .pc-curve[data-panel='{id}']").wait_for()
     drawn = {panel.get_attribute("data-panel") for panel in panels.all()}
     assert drawn >= {"loss swgan", "loss wgan-gp", "swd", "motion"}
 

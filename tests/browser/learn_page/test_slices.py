@@ -34,6 +34,19 @@ def button(page: Any, name: str) -> Any:
     return page.locator(LESSON).get_by_role("button", name=name, exact=True)
 
 
+def stroke(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag over the picture, from and to shares of its width and height."""
+    plane = page.locator(f"{LESSON} .pn-slices-plane")
+    plane.scroll_into_view_if_needed()
+    box = plane.bounding_box()
+    (x, y), (u, v) = ((box["x"] + box["width"] * right, box["y"] + box["height"] * down)
+                      for right, down in (start, end))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(u, v, steps=12)
+    page.mouse.up()
+
+
 def test_distances_are_those_of_pot(page: Any, url: str) -> None:
     open_lesson(page, url, "slices", {"a": "moons", "b": "square", "angle": 72.5, "seed": 9})
     page.wait_for_function("pvs.learnSlices.exact !== null")
@@ -75,16 +88,10 @@ def test_the_mean_of_many_slices_settles_as_the_theory_says(page: Any, url: str)
 def test_the_direction_is_turned_by_mouse_slider_and_keys(page: Any, url: str) -> None:
     open_lesson(page, url, "slices")
     before = pixels(page, f"{LESSON} .pn-slices-line")
-    plane = page.locator(f"{LESSON} .pn-slices-plane")
-    plane.scroll_into_view_if_needed()
-    box = plane.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.5)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.1, steps=8)
-    page.mouse.up()
+    stroke(page, (0.9, 0.5), (0.5, 0.1))
     assert number(page, "angleText") == pytest.approx(90, abs=1)
     assert np.abs(pixels(page, f"{LESSON} .pn-slices-line").astype(int) - before).mean() > 1
-    plane.focus()
+    page.locator(f"{LESSON} .pn-slices-plane").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowLeft")
     assert number(page, "angleText") == pytest.approx(101, abs=1)
@@ -106,19 +113,13 @@ def test_a_cloud_flows_into_the_other(page: Any, url: str) -> None:
     button(page, "Back to the start").click()
     assert number(page, "all") == start
     button(page, "One step").click()
-    assert number(page, "all") < start and "After 1 steps" in page.locator(f"{LESSON} .pn-slices-count").inner_text()
+    assert number(page, "all") < start and "After 1 step " in page.locator(f"{LESSON} .pn-slices-count").inner_text()
 
 
 def test_a_cloud_is_drawn_by_hand(page: Any, url: str) -> None:
     open_lesson(page, url, "slices", {"b": "blob"})
     page.locator(LESSON).get_by_label("Draw the first one by hand").check()
-    plane = page.locator(f"{LESSON} .pn-slices-plane")
-    plane.scroll_into_view_if_needed()
-    box = plane.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5, steps=12)
-    page.mouse.up()
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
     a, b = clouds(page)
     assert len(a) >= 10 and np.abs(a[:, 1]).max() < 0.05 and a[:, 0].min() < -0.35 and a[:, 0].max() > 0.35
     assert number(page, "distance") == pytest.approx(sliced(a, b, np.radians(30)), abs=6e-4), "of unequal numbers too"

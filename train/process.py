@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 POLL_S = 0.25
 PR_SET_PDEATHSIG = 1
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)      # Linux; looked up here, not between fork and exec
@@ -27,7 +27,7 @@ def start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def _end_with_parent() -> None:
-    """A visit that is killed must not leave a training behind, at work on a machine that is no longer ours."""
+    """A visit or a study that is killed must not leave a training behind, which nobody would stop in its time."""
     if _prctl is not None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
