@@ -342,11 +342,11 @@ class _Workers:
         try:
             return self._made(index, min(end, index + self._workers * _AHEAD), alive), file
         except BrokenProcessPool:
-            self._stop()
+            self._stop(broken=True)
         try:
             return self._made(index, index + 1, alive), file
         except BrokenProcessPool:
-            self._stop()
+            self._stop(broken=True)
             return Part(failed="makes its decoder crash"), file
 
     def _made(self, index: int, end: int, alive: Callable[[], None]) -> Part:
@@ -371,10 +371,11 @@ class _Workers:
             future = self._pool.submit(self._make, self._items[at], self._file(at))
             self._waiting.append((at, future))
 
-    def _stop(self) -> None:
-        """End the processes, at once where they are at work."""
+    def _stop(self, broken: bool = False) -> None:
+        """End the processes, at once where they are at work; of a broken pool too, which may have begun one more while it
+        was ending the others: it waits for that one, and that one for work, for ever."""
         if self._pool is not None:
-            busy = any(not future.done() for _, future in self._waiting)
+            busy = broken or any(not future.done() for _, future in self._waiting)
             for process in set(multiprocessing.active_children()) - self._before if busy else ():
                 process.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -35,8 +35,10 @@ class Lesson:
 
 
 LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
-    Lesson("slices", "Slice theatre", "How far apart are two clouds?", ("learn_transport.js", "learn_slices_draw.js"),
-           learn_slices),
+    Lesson("slices", "Slice theatre", "How far apart are two clouds?",
+           ("learn_sketch.js", "learn_transport.js", "learn_slices_draw.js"), learn_slices),
+    Lesson("critic", "The critic and its leash", "Why must a critic be held back?",
+           ("learn_sketch.js", "learn_transport.js", "learn_critic_net.js", "learn_critic_draw.js")),
     Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",
            ("curves.js", "compare_state.js", "compare_clips.js", "compare_quiz.js", "compare_curves.js",
             "evaluate_tables.js"), learn_pair),

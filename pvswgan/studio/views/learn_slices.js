@@ -115,7 +115,7 @@
       ref.plane.setAttribute("aria-valuenow", state.angle);
       ref.orthogonal.checked = state.orthogonal;
       ref.each.value = state.each;
-      const ink = D.ink(element), angle = radians(state.angle), slice = T.slice(flowed, second, angle);
+      const ink = pvs.sketch.ink(element), angle = radians(state.angle), slice = T.slice(flowed, second, angle);
       ref.distance.textContent = figure(slice.distance);
       D.plane(ref.plane, ink, flowed, second, angle);
       D.shadow(ref.line, ink, T.project(flowed, angle), T.project(second, angle), slice.pairs);

@@ -1,42 +1,13 @@
 // The pictures of the slice theatre, each drawn whole from what it is given: the two clouds with their direction, their shadows
-// joined, the mean that settles, and the distance that falls. ink: colours as the page has them now.
+// joined, the mean that settles, and the distance that falls. ink: of pvs.sketch.
 (() => {
   "use strict";
   const pvs = window.pvs;
   if (pvs.theatre) return;
   const D = (pvs.theatre = {});
+  const { context, dot, line } = pvs.sketch;
   const REACH = 0.92; // of the half width, for 1
   const LONGEST = 1.45; // a projection: a little over the root of 2
-
-  D.ink = (element) => {
-    const style = getComputedStyle(element), of = (name) => style.getPropertyValue(name).trim();
-    return { a: of("--pvs-accent"), b: of("--pvs-accent-2"), text: of("--pvs-text"), dim: of("--pvs-dim"), line: of("--pvs-line"), back: of("--pvs-bg") };
-  };
-
-  // As many pixels as the screen has; drawing is in those of CSS.
-  function context(canvas) {
-    const wide = canvas.clientWidth || 1, high = canvas.clientHeight || 1, scale = Math.min(2, devicePixelRatio);
-    const width = Math.round(wide * scale), height = Math.round(high * scale);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const c = canvas.getContext("2d");
-    c.setTransform(width / wide, 0, 0, height / high, 0, 0);
-    c.clearRect(0, 0, wide, high);
-    return Object.assign(c, { wide, high, font: "12px system-ui, sans-serif", lineWidth: 1, globalAlpha: 1 });
-  }
-
-  function dot(c, x, y, size) {
-    c.beginPath();
-    c.arc(x, y, size, 0, 7);
-    c.fill();
-  }
-
-  function line(c, points, colour, width = 1) {
-    c.strokeStyle = colour;
-    c.lineWidth = width;
-    c.beginPath();
-    for (const [x, y] of points) c.lineTo(x, y);
-    c.stroke();
-  }
 
   // Where on the canvas's element an event is, as a point of the plane.
   D.at = (canvas, event) => {
