@@ -20,6 +20,7 @@
       if (!models.length) return;
       fill(ref.model, pvs.checkpointOptions(models));
       await Promise.all([stores(), extractors()]);
+      ref.measure.disabled = view.measuring; // until here a click would ask for nothing in particular
     });
 
     const extractors = attempt(async () => {

@@ -135,12 +135,12 @@ def test_a_cloud_is_drawn_by_hand(page: Any, url: str) -> None:
 def test_a_link_gives_the_same_picture(page: Any, url: str) -> None:
     state = {"a": "moons", "b": "spiral", "angle": 101, "slices": 40, "steps": 7, "orthogonal": True}
     open_lesson(page, url, "slices", state)
-    other = page.context.new_page()
+    canvases = {name: f"{LESSON} .pn-slices-{name}" for name in ("plane", "line", "settle", "fall")}
+    seen = {name: pixels(page, canvas) for name, canvas in canvases.items()}
+    other = page.context.new_page()  # and in front from now on: a page behind another one is slow to be looked at
     other.goto(page.url)
     other.wait_for_function("window.pvs?.learnSlices?.clouds().a.length")
-    for name in ("plane", "line", "settle", "fall"):
-        canvas = f"{LESSON} .pn-slices-{name}"
-        seen = pixels(page, canvas)
-        assert seen.std() > 1 and np.array_equal(seen, pixels(other, canvas)), name
+    for name, canvas in canvases.items():
+        assert seen[name].std() > 1 and np.array_equal(seen[name], pixels(other, canvas)), name
     other.evaluate("pvs.learn.open.change({ seed: 2 })")
-    assert not np.array_equal(pixels(page, f"{LESSON} .pn-slices-plane"), pixels(other, f"{LESSON} .pn-slices-plane"))
+    assert not np.array_equal(seen["plane"], pixels(other, canvases["plane"]))
