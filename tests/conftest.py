@@ -3,7 +3,7 @@
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py and train: tests share the machine with a browser
-# Where several test at once, each has its share of the cores: threads that wait for one another's turn waste most of both.
+# Where several test at once, each has its share of the cores: threads that wait for one another's turn waste both.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 if WORKERS > 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // WORKERS)))

@@ -372,8 +372,8 @@ class _Workers:
             self._waiting.append((at, future))
 
     def _stop(self, broken: bool = False) -> None:
-        """End the processes, at once where they are at work; of a broken pool too, which may have begun one more while it
-        was ending the others: it waits for that one, and that one for work, for ever."""
+        """End the processes, at once where they are at work. A broken pool may have begun one more while it was ending
+        the others: it would wait for that one, and that one for work, for ever."""
         if self._pool is not None:
             busy = broken or any(not future.done() for _, future in self._waiting)
             for process in set(multiprocessing.active_children()) - self._before if busy else ():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from pvswgan.studio import learn_pair, learn_slices, learn_tour
+from pvswgan.studio import learn_growing, learn_pair, learn_slices, learn_tour
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Lesson:
 LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
     Lesson("slices", "Slice theatre", "How far apart are two clouds?",
            ("learn_sketch.js", "learn_transport.js", "learn_slices_draw.js"), learn_slices),
+    Lesson("growing", "Growing", "Why begin with 4 × 4 pixels?", (), learn_growing),
     Lesson("critic", "The critic and its leash", "Why must a critic be held back?",
            ("learn_sketch.js", "learn_transport.js", "learn_critic_net.js", "learn_critic_draw.js")),
     Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",

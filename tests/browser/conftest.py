@@ -62,7 +62,7 @@ def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
     page = context.new_page()
     faults: list[str] = []
-    aborted: list[str] = []  # what was still on its way when the page was left: a script among it fails to load, rightly
+    aborted: list[str] = []  # on its way when the page was left: a script among it fails to load, and rightly
     page.on("pageerror", lambda error: faults.append(f"error in a script: {error}"))
     page.on("request", lambda request: faults.extend(_foreign(request.url)))
     page.on("requestfailed", lambda request: aborted.extend([request.url] * (request.failure == "net::ERR_ABORTED")))

@@ -24,7 +24,8 @@ IN_THE_PAGE = f"""([leash, strength, steps]) => {{
   const T = pvs.transport, C = pvs.critic, next = pvs.random(5), draw = () => Array.from({{ length: {N} }}, next);
   const real = T.shape("ring", {N}, 3), fake = T.shape("moons", {N}, 4), net = C.start(leash, 2);
   for (let step = 0; step < steps; step++) C.train(net, leash, strength, real, fake, {{ e: draw(), e2: draw() }});
-  const mix = {{ e: draw(), e2: draw() }}, parts = (of) => Object.fromEntries(Object.entries(of).map(([k, v]) => [k, [...v]]));
+  const parts = (of) => Object.fromEntries(Object.entries(of).map(([name, values]) => [name, [...values]]));
+  const mix = {{ e: draw(), e2: draw() }};
   const before = parts(net.parts), found = C.loss(net, leash, strength, real, fake, mix), score = C.score(net, real);
   C.train(net, leash, strength, real, fake, mix);
   return {{ real, fake, mix, before, after: parts(net.parts), loss: found.loss, distance: found.distance,
@@ -83,7 +84,8 @@ def test_gradients_are_those_of_autograd_of_the_librarys_losses(sheet: Any, leas
     ours = dict(critic.named_parameters()) | head
     assert ours.keys() == found["gradients"].keys()
     for name, parameter in ours.items():
-        np.testing.assert_allclose(found["gradients"][name], parameter.grad.flatten(), rtol=1e-8, atol=1e-11, err_msg=name)
+        mine = found["gradients"][name]
+        np.testing.assert_allclose(mine, parameter.grad.flatten(), rtol=1e-8, atol=1e-11, err_msg=name)
 
     x = real.clone().requires_grad_()
     scores = loss.head(critic(x)).flatten() * (-1 if leash == "swgan" else 1)
@@ -169,3 +171,14 @@ def test_it_runs_pauses_and_the_points_follow(page: Any, url: str) -> None:
     assert math.dist(start[0], page.evaluate("pvs.learnCritic.clouds().b[0]")) > 0.05
     lesson.get_by_role("button", name="Back to the start").click()
     assert page.evaluate("pvs.learnCritic.clouds().b") == start
+
+
+@pytest.mark.parametrize(("state", "least", "most"), [
+    ({"leash": "swgan", "strength": 0.1}, 0, 0.2), ({"leash": "none"}, 0, 0.3), ({"leash": "clip"}, 0, 0.3),
+    ({"leash": "gp"}, 0.5, 20)])
+def test_what_the_page_says_of_the_points_is_so(sheet: Any, state: dict[str, Any], least: float, most: float) -> None:
+    """Its figures, of one of the four tries; wide, since the way there is chaotic."""
+    sheet.evaluate("(state) => pvs.learn.open.change(state)", {"strength": 1, "follow": True, "steps": 600} | state)
+    sheet.wait_for_function(RESTS, timeout=120000)
+    first, now = sheet.evaluate("pvs.learnCritic.sliced")
+    assert least < now / first < most
