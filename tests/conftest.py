@@ -1,5 +1,6 @@
 """Options of our test run. `--parity` prints how far each array lies from the authors' (tests/oracle.py)."""
 
+import gc
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py and train: tests share the machine with a browser
@@ -7,6 +8,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py and train:
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 if WORKERS > 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // WORKERS)))
+
+
+def pytest_collection_finish(session):
+    """A trainer collects garbage at its edges; it need not look through all of pytest and PyTorch each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser):
