@@ -52,8 +52,9 @@
 
   // ---- slices ---------------------------------------------------------------------------------------------------
   T.project = (points, angle) => {
-    const x = Math.cos(angle), y = Math.sin(angle);
-    return Float64Array.from(points, (point) => point[0] * x + point[1] * y);
+    const x = Math.cos(angle), y = Math.sin(angle), found = new Float64Array(points.length);
+    for (let i = 0; i < found.length; i++) found[i] = points[i][0] * x + points[i][1] * y;
+    return found;
   };
 
   // Places in the order of their values.
@@ -79,11 +80,21 @@
 
   T.distance = (a, b, angle) => {
     if (a.length !== b.length) return T.slice(a, b, angle).distance;
-    const left = T.project(a, angle).sort(), right = T.project(b, angle).sort();
+    return meanGap(T.project(a, angle).sort(), T.project(b, angle).sort());
+  };
+
+  function meanGap(left, right) {
     let sum = 0;
     for (let i = 0; i < left.length; i++) sum += Math.abs(left[i] - right[i]);
     return sum / left.length;
-  };
+  }
+
+  // A cloud that stays, seen from every angle: while the other one flows it is asked for at each step.
+  const seen = new WeakMap();
+  function fromEverywhere(points, step) {
+    if (!seen.has(points)) seen.set(points, Array.from({ length: ALL }, (_, i) => T.project(points, i * step).sort()));
+    return seen.get(points);
+  }
 
   T.angles = (count, seed, pairs = false) => {
     const next = pvs.random(seed), found = [];
@@ -109,7 +120,9 @@
   };
 
   T.everywhere = (a, b) => {
-    const step = Math.PI / ALL, found = Float64Array.from({ length: ALL }, (_, i) => T.distance(a, b, i * step));
+    const step = Math.PI / ALL, still = a.length === b.length ? fromEverywhere(b, step) : null;
+    const found = Float64Array.from({ length: ALL }, (_, i) =>
+      still ? meanGap(T.project(a, i * step).sort(), still[i]) : T.distance(a, b, i * step));
     const mean = found.reduce((sum, x) => sum + x, 0) / ALL;
     const deviation = Math.sqrt(found.reduce((sum, x) => sum + (x - mean) ** 2, 0) / ALL);
     const worst = { angle: found.indexOf(Math.max(...found)) * step, distance: Math.max(...found) };
