@@ -20,8 +20,8 @@ def run(cell: str, names: dict[str, object]) -> object:
     *body, last = ast.parse(cell).body
     if not isinstance(last, ast.Expr):
         body, last = [*body, last], None
-    exec(compile(ast.Module(body, []), "cell", "exec"), names)  # noqa: S102
-    return last and eval(compile(ast.Expression(last.value), "cell", "eval"), names)  # noqa: S307
+    exec(compile(ast.Module(body, []), "cell", "exec"), names)
+    return last and eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
 @pytest.mark.slow
