@@ -3,7 +3,8 @@ r"""python -m train.recorded: what the lesson on growing shows, from two trainin
     python -m train.recorded --growing runs/study-toyfaces-cpu/swgan-0 \
         --fixed runs/study-toyfaces-cpu/no-growing-0
 
-    OUT/recorded.json           what follows, and where parameters, work, memory and time go, stage by stage
+    OUT/recorded.json           what follows; where parameters, work, memory and time go, stage by stage; and real and
+                                generated clips as the growing one's critic sees them, along two of its learned slices
     OUT/growing-00.png ...      the same latents at equal times of training: a row is a latent, a column a frame
     OUT/fixed-00.png ...
     OUT/stage-00.png ...        and as they were when each stage ended
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +24,15 @@ import torch
 import typer
 
 from pvswgan import checkpoint
-from pvswgan.checkpoint import ASSETS, CheckpointError, network_checkpoints, save_network
+from pvswgan import critic as critics
+from pvswgan.checkpoint import ASSETS, CheckpointError, network_checkpoints, read_tensors, save_network
+from pvswgan.data.format import DataError
 from pvswgan.latents import sample_latents
+from pvswgan.metrics.sets import Reals
 from pvswgan.networks import Discriminator, Generator, channels
 from pvswgan.video import sprite_sheet, to_uint8, write_png
-from train.config import Config, load
+from train.clips import store_of
+from train.config import Config, ConfigError, load
 from train.machine import machine
 from train.memory import step_memory
 from train.run import RunFolder, write_text
@@ -35,32 +42,44 @@ from train.work import step_flops
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "configs" / "paper.yaml"
 LATENTS = 6
+CLIPS = 192             # a multiple of what a critic sees at once
 TIMES = 12
 
 
 def main(growing: Annotated[Path, typer.Option(help="run folder of the one that grows")],
          fixed: Annotated[Path, typer.Option(help="run folder of the one that does not")],
          out: Annotated[Path, typer.Option(help="folder to fill")] = ASSETS / "recorded") -> None:
-    """Read both runs, draw, and fill the folder."""
-    runs = {"growing": Run(growing), "fixed": Run(fixed)}
-    until = min(run.until for run in runs.values())
-    if out.exists():
-        shutil.rmtree(out)
-    out.mkdir(parents=True)
-    record: dict[str, Any] = {"machine": machine(), "clock": runs["growing"].clock, "latents": LATENTS}
-    for name, run in runs.items():
-        parameters = sum(p.numel() for p in checkpoint.load(run.networks[-1]).generator.parameters())
-        record[name] = {"run": run.path.name, "parameters": parameters,
-                        "moments": [run.moment(until * (i + 1) / TIMES, out / f"{name}-{i:02d}.png")
-                                    for i in range(TIMES)]}
-    grown = runs["growing"]
-    sizes = grown.config.plan().sizes
-    record["stages"] = [grown.end_of(stage, out / f"stage-{stage:02d}.png") for stage in range(len(sizes))]
-    record["fades"] = [grown.fade(stage, out / f"fade-{stage}.safetensors") for stage in range(1, len(sizes))]
-    record["costs"] = {"recorded": costs(grown.config, grown), "paper": costs(load(PAPER), None)}
-    write_text(out / "recorded.json", json.dumps(record, indent=1) + "\n")
+    """Read both runs, draw, and fill the folder; what was in it is replaced once all of it is there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as made:
+        try:
+            record(growing, fixed, Path(made))
+        except (CheckpointError, ConfigError, DataError) as error:
+            print(error, file=sys.stderr)
+            raise typer.Exit(2) from None
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(made, out)
     files = list(out.iterdir())
     print(f"{out}: {len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
+
+
+def record(growing: Path, fixed: Path, out: Path) -> None:
+    """Fill an empty folder. Raises CheckpointError where a run does not have what is wanted of it."""
+    runs = {"growing": Run(growing), "fixed": Run(fixed)}
+    until = min(run.until for run in runs.values())
+    found: dict[str, Any] = {"machine": machine(), "clock": runs["growing"].clock, "latents": LATENTS}
+    for name, run in runs.items():
+        parameters = sum(p.numel() for p in checkpoint.load(run.networks[-1]).generator.parameters())
+        found[name] = {"run": run.path.name, "parameters": parameters,
+                       "moments": [run.moment(until * (i + 1) / TIMES, out / f"{name}-{i:02d}.png")
+                                   for i in range(TIMES)]}
+    grown = runs["growing"]
+    sizes = grown.config.plan().sizes
+    found["stages"] = [grown.end_of(stage, out / f"stage-{stage:02d}.png") for stage in range(len(sizes))]
+    found["fades"] = [grown.fade(stage, out / f"fade-{stage}.safetensors") for stage in range(1, len(sizes))]
+    found["critic"] = grown.critic()
+    found["costs"] = {"recorded": costs(grown.config, grown), "paper": costs(load(PAPER), None)}
+    write_text(out / "recorded.json", json.dumps(found, indent=1) + "\n")
 
 
 class Run:
@@ -104,6 +123,31 @@ class Run:
                                   f"log.snapshot_kimg is {self.config.log.snapshot_kimg:g}, let it be less than that")
         save_network(out, model.generator, model.config, clips=model.clips, stage=stage, alpha=model.alpha, half=True)
         return {"file": out.name, "stage": stage, "alpha": round(model.alpha, 3), "clips": model.clips}
+
+    def critic(self) -> dict[str, Any]:
+        """CLIPS real and as many generated clips along the two of the last critic's slices on which they differ most,
+        in -1 ... 1: one scale for both. distances: of all slices, the greatest first, in the critic's own unit."""
+        model = checkpoint.load(self.networks[-1])
+        file = critics.critic_file(self.networks[-1])
+        if file is None:
+            raise CheckpointError(f"{self.path} does not keep the critic of its last network")
+        critic = critics.load(file, model.config, model.stage, model.alpha)
+        slices = read_tensors(file, "loss/")[0]["loss/head.slices"][0]
+        reals = Reals.of(model, store_of(self.config), seed=0)
+        real = torch.cat(list(reals.batches(0, CLIPS)))
+        fake = model.generate(sample_latents(CLIPS, model.latent_dim, 1))
+        seen = [critic.features(clips) @ slices for clips in (real, fake)]
+        distances = (seen[0].sort(0).values - seen[1].sort(0).values).abs().mean(0)
+        order = distances.argsort(descending=True)
+        both = torch.stack(seen)[..., order[:2]]
+        both = both - both.mean((0, 1))
+        both = both / both.abs().max()
+        return {"slices": order[:2].tolist(), "distances": [round(x, 4) for x in distances[order].tolist()],
+                "real": _rounded(both[0]), "fake": _rounded(both[1])}
+
+
+def _rounded(points: torch.Tensor) -> list[list[float]]:
+    return [[round(x, 3) for x in point] for point in points.tolist()]
 
 
 def costs(config: Config, run: Run | None) -> list[dict[str, Any]]:

@@ -14,8 +14,9 @@ import numpy as np
 from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
+from pvswgan import critic
 from pvswgan.directions import between
-from pvswgan.studio import critic, latents_reals
+from pvswgan.studio import latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
 from pvswgan.studio.jobs import Jobs
 from pvswgan.studio.latents_tables import FACTORS, NO_CRITIC, Tables

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pvswgan import critic as critics
 from pvswgan import factor_reader
 from pvswgan.factor_reader import Reader
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.networks import to_layout
-from pvswgan.studio import critic as critics
 from pvswgan.studio import latents_reals
 from pvswgan.studio.jobs import Progress
 from pvswgan.studio.models import Models, Opened

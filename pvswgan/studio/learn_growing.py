@@ -70,6 +70,19 @@ class Cost(BaseModel):
     seconds: float | None
 
 
+Part = Annotated[float, Field(ge=-1, le=1)]
+Cloud = Annotated[list[tuple[Part, Part]], Field(min_length=1, max_length=500)]
+
+
+class Seen(BaseModel):
+    """Real and generated clips along two of a critic's slices: see train.recorded.Run.critic."""
+
+    slices: tuple[Count, Count]
+    distances: list[float] = Field(min_length=2, max_length=1024)
+    real: Cloud
+    fake: Cloud
+
+
 class Recorded(BaseModel):
     """recorded.json."""
 
@@ -80,6 +93,7 @@ class Recorded(BaseModel):
     fixed: Recording
     stages: list[Moment] = Field(min_length=1, max_length=10)
     fades: list[Fade] = Field(min_length=1, max_length=9)
+    critic: Seen
     costs: dict[str, list[Cost]]
 
 

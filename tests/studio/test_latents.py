@@ -12,13 +12,13 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from pvswgan import factor_reader
+from pvswgan import critic, factor_reader
 from pvswgan.checkpoint import build_generator, plan_of, save_network, save_tensors
 from pvswgan.data import toyfaces
 from pvswgan.directions import between
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.networks import Discriminator, blend_real
-from pvswgan.studio import Settings, critic
+from pvswgan.studio import Settings
 from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.latents_tables import Tables, coordinate, principal
 from pvswgan.studio.models import Models

@@ -14,10 +14,10 @@ from pvswgan.checkpoint import CheckpointError
 from pvswgan.latents import sample_latents
 from pvswgan.video import read, split_sheet, to_uint8
 from train import recorded
-from train.recorded import LATENTS, TIMES, Run
+from train.recorded import CLIPS, LATENTS, TIMES, Run
 
 ROOT = Path(__file__).parents[2]
-CONFIG = {"data": {"source": "toyfaces", "clips": 96}, "growth": {"stages": [[4, 4], [4, 8]], "fade_kimg": 0.064,
+CONFIG = {"data": {"source": "toyfaces", "clips": 256}, "growth": {"stages": [[4, 4], [4, 8]], "fade_kimg": 0.064,
           "stable_kimg": 0.064}, "network": {"latent_dim": 16, "fmap_base": 64, "fmap_max": 8},
           "train": {"batch": 16}, "log": {"tick_kimg": 0.016, "snapshot_kimg": 0.032, "keep": 100},
           "precision": "float32"}
@@ -53,6 +53,12 @@ def test_two_runs_are_recorded(tmp_path, monkeypatch):
         sheet, _ = read(out / last["file"])
         expected = to_uint8(whole.generate(sample_latents(LATENTS, 16, 0)))
         assert np.array_equal(split_sheet(sheet[0], last["frames"]), expected)
+    seen = found["critic"]
+    points = np.array([seen["real"], seen["fake"]])
+    assert points.shape == (2, CLIPS, 2) and np.abs(points).max() == pytest.approx(1, abs=1e-3)
+    assert np.abs(points.mean((0, 1))).max() < 0.01 and seen["distances"] == sorted(seen["distances"], reverse=True)
+    gaps = np.abs(np.sort(points[0], 0) - np.sort(points[1], 0)).mean(0)
+    assert gaps[0] / gaps[1] == pytest.approx(seen["distances"][0] / seen["distances"][1], rel=0.05)
     first, second = found["costs"]["recorded"]
     assert first["seconds"] > 0 and second["flops"] > first["flops"] and second["memory"] > first["memory"]
     whole = sum(p.numel() for p in model.generator.parameters())

@@ -7,6 +7,7 @@
   const D = (pvs.criticMaps = {});
   const { context, dot, line } = pvs.sketch;
   const CELLS = 48, REACH = 0.92; // of the half width, for 1
+  const SCALE = 40; // pixels below the map
   const ARROW = 0.22; // the longest arrow
   const STEEP = [219, 39, 119], FLAT = [37, 99, 235], DECADES = 2; // of steepness on either side of 1
   const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
@@ -56,7 +57,7 @@
 
   // Logarithmic, no colour where the norm is 1; a scale below.
   D.steepness = (canvas, ink, cells) => {
-    const c = context(canvas), high = c.wide, part = (log) => Math.min(1, Math.abs(log) / DECADES);
+    const c = context(canvas), high = c.high - SCALE, part = (log) => Math.min(1, Math.abs(log) / DECADES);
     picture(c, high, (i) => {
       const log = Math.log10(Math.max(1e-9, steepness(cells.slopes, i)));
       return [log > 0 ? STEEP : FLAT, 0.85 * part(log)];

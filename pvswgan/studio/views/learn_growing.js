@@ -162,15 +162,15 @@
     // ---- where it goes --------------------------------------------------------------------------------------------------------
     function costs() {
       const rows = view.recorded.costs[state.of] ?? [], head = make("tr"), sum = (key) => rows.reduce((total, row) => total + (row[key] ?? 0), 0);
-      const columns = [["parameters", "parameters added", (x) => counted(x)], ["flops", "work, a clip", (x) => `${(x / 1e9).toPrecision(3)} Gflop`],
-        ["memory", "memory, a step", (x) => `${(x / 1e6).toPrecision(3)} MB`]];
+      const columns = [["parameters", "parameters added", (x) => counted(x)], ["flops", "Gflop a clip", (x) => (x / 1e9).toPrecision(3)],
+        ["memory", "memory, a step", (x, { batch }) => `${(x / 1e6).toPrecision(3)} MB, batch ${batch}`]];
       if (sum("seconds")) columns.push(["seconds", "time, 1,000 clips", (x) => `${x.toPrecision(3)} s`]);
-      head.append(...["stage", "channels", "batch", ...columns.map(([, title]) => title)].map((title) => make("th", title, { scope: "col" })));
+      head.append(...["stage", "channels", ...columns.map(([, title]) => title)].map((title) => make("th", title, { scope: "col" })));
       ref.costs.replaceChildren(head, ...rows.map((row) => {
         const line = make("tr"), most = (key) => Math.max(...rows.map((one) => one[key] ?? 0), 1e-9);
-        line.append(make("th", named(row), { scope: "row" }), make("td", row.channels), make("td", row.batch));
+        line.append(make("th", named(row), { scope: "row" }), make("td", row.channels));
         for (const [key, , text] of columns) {
-          const cell = make("td", row[key] === null ? "–" : text(row[key])), bar = make("div", "", { className: "pn-growing-bar" }), fill = make("span");
+          const cell = make("td", row[key] === null ? "–" : text(row[key], row)), bar = make("div", "", { className: "pn-growing-bar" }), fill = make("span");
           fill.style.width = `${(100 * (row[key] ?? 0)) / most(key)}%`;
           bar.append(fill);
           cell.append(bar);

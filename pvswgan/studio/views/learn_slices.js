@@ -6,11 +6,12 @@
   "use strict";
   const pvs = window.pvs;
   const T = pvs.transport, D = pvs.theatre;
+  const CLIPS = { "real clips": "real", "generated clips": "fake" }, NAMES = [...T.SHAPES, ...Object.keys(CLIPS)];
   const MOST_EXACT = 200, MOST_SLICES = 3000, MOST_STEPS = 200;
 
   const FIELDS = {
-    a: { value: "ring", of: T.SHAPES },
-    b: { value: "two blobs", of: T.SHAPES },
+    a: { value: "ring", of: NAMES },
+    b: { value: "two blobs", of: NAMES },
     drawn: { value: null, points: 500 },
     count: { value: 60, of: [10, 30, 60, 120, 200, 500] },
     seed: { value: 1, min: 0, max: 9999 },
@@ -28,7 +29,27 @@
     let first = [], second = [], whole = null, flowed = [], path = [], playing = null, on = true;
     const view = (pvs.learnSlices = { clouds: () => ({ a: flowed, b: second }), exact: null, frames: 0 });
     const drawing = () => ref.drawing.checked;
-    for (const name of ["a", "b"]) ref[name].replaceChildren(...T.SHAPES.map((shape) => pvs.option(shape, shape)));
+    for (const name of ["a", "b"]) ref[name].replaceChildren(...NAMES.map((shape) => pvs.option(shape, shape)));
+
+    // ---- clips as a critic sees them: recorded (train.recorded) ---------------------------------------------------------
+    let clips = null;
+    const loadClips = pvs.latest(async () => {
+      try {
+        const { recorded } = await pvs.json("api/learn/growing");
+        if (!recorded) throw new Error("There are no recorded clips in assets/recorded: python -m train.recorded makes them.");
+        clips = recorded.critic;
+        draw(new Set(Object.keys(FIELDS)));
+      } catch (error) {
+        fail(error);
+      }
+    });
+    const cloud = (name, seed) => (name in CLIPS ? clips[CLIPS[name]].slice(0, state.count) : T.shape(name, state.count, seed));
+    function tell() {
+      const wanted = state.a in CLIPS || state.b in CLIPS;
+      ref.seen.hidden = !wanted;
+      if (wanted) ref.seen.textContent = `${clips.real.length} real and as many generated clips, as the critic of a recorded training sees them: along two of its `
+        + `${clips.distances.length} learned slices, those on which they differ most. One is at 0°, the other at 90°; all directions between are the critic’s too.`;
+    }
 
     // ---- slice by slice -----------------------------------------------------------------------------------------------
     function settle(ink) {
@@ -95,9 +116,11 @@
     // ---- drawing all of it ------------------------------------------------------------------------------------------------
     function draw(changed) {
       const has = (...names) => names.some((name) => changed.has(name));
+      if (!clips && (state.a in CLIPS || state.b in CLIPS)) return loadClips();
       if (has(...CLOUDS)) {
-        first = state.drawn ?? T.shape(state.a, state.count, state.seed);
-        second = T.shape(state.b, state.count, state.seed + 5000);
+        first = state.drawn ?? cloud(state.a, state.seed);
+        second = cloud(state.b, state.seed + 5000);
+        tell();
         Object.assign(ref.a, { value: state.drawn ? "" : state.a });
         Object.assign(ref.b, { value: state.b });
         ref.count.value = state.count;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import ot
 import pytest
 
+from pvswgan.checkpoint import ASSETS
 from tests.browser import pixels
 from tests.browser.learn_page import open_lesson, state_in_link
 
@@ -144,3 +146,25 @@ def test_a_link_gives_the_same_picture(page: Any, url: str) -> None:
         assert seen[name].std() > 1 and np.array_equal(seen[name], pixels(other, canvas)), name
     other.evaluate("pvs.learn.open.change({ seed: 2 })")
     assert not np.array_equal(seen["plane"], pixels(other, canvases["plane"]))
+
+
+def test_clips_as_a_critic_sees_them(page: Any, url: str) -> None:
+    open_lesson(page, url, "slices")
+    lesson = page.locator(LESSON)
+    lesson.get_by_label("First cloud").select_option("real clips")
+    lesson.get_by_label("Second cloud").select_option("generated clips")
+    lesson.get_by_label("Points", exact=True).select_option("500")
+    page.wait_for_function("pvs.learnSlices.clouds().b.length > 60")
+    recorded = json.loads((ASSETS / "recorded" / "recorded.json").read_text())["critic"]
+    a, b = clouds(page)
+    np.testing.assert_allclose(a, recorded["real"])
+    np.testing.assert_allclose(b, recorded["fake"])
+    assert f"{len(a)} real and as many generated clips" in lesson.locator("[data-ref=seen]").inner_text()
+    lesson.get_by_label("Direction in degrees").fill("90")
+    assert number(page, "distance") == pytest.approx(sliced(a, b, np.pi / 2), abs=6e-4)
+    page.wait_for_function("location.search.includes('generated')")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    page.wait_for_function("window.pvs?.learnSlices?.clouds().b.length")
+    np.testing.assert_allclose(clouds(page)[1], b)
