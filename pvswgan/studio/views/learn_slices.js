@@ -43,7 +43,11 @@
         fail(error);
       }
     });
-    const cloud = (name, seed) => (name in CLIPS ? clips[CLIPS[name]].slice(0, state.count) : T.shape(name, state.count, seed));
+    const cloud = (name, seed) => {
+      if (!(name in CLIPS)) return T.shape(name, state.count, seed);
+      const all = clips[CLIPS[name]]; // "Other points": others of them, where not all are shown
+      return Array.from({ length: Math.min(state.count, all.length) }, (_, i) => all[(i + state.count * Math.max(0, state.seed - 1)) % all.length]);
+    };
     function tell() {
       const wanted = state.a in CLIPS || state.b in CLIPS;
       ref.seen.hidden = !wanted;
