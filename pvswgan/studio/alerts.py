@@ -25,6 +25,9 @@ COLLAPSED = 0.2  # less diverse than this is hardly more than one clip
 FELL_TO = 0.4  # of the greatest diversity before, where that was GOOD at least
 GOOD = 0.5
 FROZEN = 0.15  # less frame-to-frame change than this is a still picture
+FLICKERS = 4.0  # so many times the frame-to-frame change of real clips is none of theirs
+LESS = 0.8  # of what it was before in the stage: it is on its way down
+BEFORE = 3  # snapshots of a stage to say what it was
 STILL = 0.5  # grey levels: real clips that change less hold no motion to miss
 
 # Statistics: medians of RECENT ticks against those before them in the same stage.
@@ -63,7 +66,8 @@ def of_run(run: RunFolder) -> list[dict[str, Any]]:
     status, rows = run.status() or {}, last_rows(run.path / "stats.jsonl")
     plan = train_watch.plan_of(run.config())
     looks = looks_of(run.samples())
-    found = [not_finite(status, rows), collapse(looks, plan), frozen(looks, plan), critic_too_strong(rows)]
+    found = [not_finite(status, rows), collapse(looks, plan), frozen(looks, plan), flicker(looks, plan),
+             critic_too_strong(rows)]
     if train_watch.state_of(run)[0] in ("starting", "running", "paused"):
         found.append(disk_full(machine.disk(run), snapshot_bytes(run)))
     return [asdict(alert) for alert in found if alert]
@@ -122,6 +126,25 @@ def frozen(looks: Sequence[Look], plan: GrowthPlan | None) -> Alert | None:
     shown = [snapshot("The newest", seen[-1][0])] + [snapshot("The liveliest", best[0])] * (best[1] >= GOOD)
     return Alert("frozen", "The samples hardly move: their frames change far less than those of the real clips.",
                  unique(numbers), unique(shown))
+
+
+def flicker(looks: Sequence[Look], plan: GrowthPlan | None) -> Alert | None:
+    """The pinned samples change from frame to frame many times as much as the real clips, and no longer less than they
+    did before: a stage that is new flickers, and learns not to."""
+    if plan is None or not looks:
+        return None
+    young, stage = young_until(plan), plan.at(looks[-1].clips).stage
+    seen = [(look.clips, look.motion) for look in looks if look.motion is not None and look.clips > young
+            and plan.at(look.clips).stage == stage and plan.at(look.clips).phase != "fade"]
+    if len(seen) < BEFORE + 2:
+        return None
+    before, newest = median(share for _, share in seen[:-2]), min(share for _, share in seen[-2:])
+    if newest < FLICKERS or newest < LESS * before:
+        return None
+    told = (seen[0], *seen[-2:])
+    numbers = [(f"motion at {kimg(at)}", f"{share:.1f} times the real clips’") for at, share in told]
+    return Alert("flicker", "The samples flicker: from frame to frame they change far more than the real clips, and it is "
+                 "not getting less.", numbers, [snapshot("The newest", seen[-1][0])])
 
 
 def critic_too_strong(rows: Sequence[dict[str, Any]]) -> Alert | None:

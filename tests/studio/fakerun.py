@@ -171,6 +171,8 @@ class FakeRun:
         clips = np.stack([draw(0 if collapsed else i, frames, resolution) for i in range(CLIPS)])
         if frozen:
             clips[:] = clips[:, :1]
+        if self.ill == "flickers":  # every other frame is brighter
+            clips[:, ::2] += 60
         grain = self.rng.normal(size=clips.shape) * (0 if collapsed or frozen else noise) * 90
         u8 = np.clip(clips + grain, 0, 255).astype(np.uint8)
         sheet = u8.transpose(0, 2, 1, 3, 4).reshape(CLIPS * resolution, frames * resolution, 3)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pvswgan.growth import make_plan
 from pvswgan.studio import alerts, sheet_measures
 from tests.studio import fakerun
 from train.run import RunFolder
@@ -79,6 +80,31 @@ def test_a_frozen_run_is_told(tmp_path: Path) -> None:
     assert set(found) == {"frozen"}, "the clips are as unlike each other as before"
     assert "0% of the real clips’" in found["frozen"]["numbers"][-1][1]
     assert found["frozen"]["shown"][0]["snapshot"] == 24_000
+
+
+def test_flicker_that_does_not_get_less_is_told(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", 16_000)
+    run.ill = "flickers"
+    on(run, 32_000)
+    assert raised(run) == {}, "the stage is new: it may learn not to"
+    on(run, 60_000)
+    alert = raised(run)["flicker"]
+    assert float(alert["numbers"][-1][1].split()[0]) > alerts.FLICKERS
+    assert alert["shown"][0]["snapshot"] == 60_000
+    run.ill = ""
+    on(run, 64_000)
+    assert raised(run) == {}
+
+
+@pytest.mark.parametrize(("shares", "told"), [
+    ([9, 9, 9, 9, 9], True), ([9, 9, 9, 9], False), ([20, 18, 14, 11, 9], False), ([5, 5, 5, 5, 3], False),
+    ([9, 9, 9, 3, 9], False)])
+def test_flicker_is_told_late_and_not_while_it_falls(shares: list[float], told: bool) -> None:
+    plan = make_plan(stages=[[4, 4], [8, 8]], fade_kimg=[0, 1], stable_kimg=[10, 100])
+    looks = [alerts.Look(20_000 + 1000 * place, 1.0, share) for place, share in enumerate(shares)]
+    assert bool(alerts.flicker(looks, plan)) is told
+    early = [alerts.Look(look.clips - 15_000, 1.0, look.motion) for look in looks]
+    assert alerts.flicker(early, plan) is None, "the first stage has not learnt to move yet"
 
 
 def test_a_critic_that_is_too_strong_is_told(tmp_path: Path) -> None:
