@@ -143,8 +143,8 @@ def flicker(looks: Sequence[Look], plan: GrowthPlan | None) -> Alert | None:
         return None
     told = (seen[0], *seen[-2:])
     numbers = [(f"motion at {kimg(at)}", f"{share:.1f} times the real clips’") for at, share in told]
-    return Alert("flicker", "The samples flicker: from frame to frame they change far more than the real clips, and it is "
-                 "not getting less.", numbers, [snapshot("The newest", seen[-1][0])])
+    return Alert("flicker", "The samples flicker: from frame to frame they change far more than the real clips, and "
+                 "it is not getting less.", numbers, [snapshot("The newest", seen[-1][0])])
 
 
 def critic_too_strong(rows: Sequence[dict[str, Any]]) -> Alert | None:
