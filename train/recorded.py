@@ -54,7 +54,7 @@ def main(growing: Annotated[Path, typer.Option(help="run folder of the one that 
     with tempfile.TemporaryDirectory(dir=out.parent) as made:
         try:
             record(growing, fixed, Path(made))
-        except (CheckpointError, ConfigError, DataError) as error:
+        except (CheckpointError, ConfigError, DataError, OSError) as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from None
         shutil.rmtree(out, ignore_errors=True)

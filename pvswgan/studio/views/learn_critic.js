@@ -21,6 +21,9 @@
     steps: { value: 0, min: 0, max: MOST },
   };
   const BEGIN = ["a", "b", "count", "seed", "leash", "strength", "follow", "each"];
+  // The settings of a training whose critic has this leash.
+  const settings = { none: () => ({ "loss.name": "wgan-gp", "loss.gp": "0" }), gp: (by) => ({ "loss.name": "wgan-gp", "loss.gp": `${10 * by}` }),
+    swgan: (by) => ({ "loss.name": "swgan", "loss.gp": `${50 * by}`, "loss.slope": `${10 * by}` }) };
   const figure = (value) => (Math.abs(value) < 0.0995 ? value.toFixed(4) : value < 100 ? value.toFixed(3) : value.toFixed(0));
   const between = (real, fake) => real.map(([x, y], i) => [(x + fake[i][0]) / 2, (y + fake[i][1]) / 2]);
 
@@ -125,6 +128,7 @@
       ref.follow.checked = state.follow;
       ref.each.disabled = !state.follow;
       ref.strength.disabled = state.leash === "none";
+      ref.toTrain.hidden = !(ref.noTrain.hidden = state.leash !== "clip");
       for (const note of ref.said.children) note.hidden = note.dataset.leash !== state.leash;
       if (has(...BEGIN) || view.path.length > state.steps) {
         if (has(...BEGIN)) run(false);
@@ -150,6 +154,8 @@
     for (const name of ["a", "b"]) ref[name].addEventListener("change", () => anew({ [name]: ref[name].value }));
     for (const name of ["count", "strength", "each"]) ref[name].addEventListener("change", () => anew({ [name]: Number(ref[name].value) }));
     ref.leash.addEventListener("change", ({ target }) => anew({ leash: target.value }));
+    ref.toTrain.addEventListener("click", () =>
+      pvs.openTab("train", { config: "toyfaces-cpu", typed: settings[state.leash](state.strength) }));
     ref.follow.addEventListener("change", () => anew({ follow: ref.follow.checked }));
     for (const button of ref.tries.querySelectorAll("button"))
       button.addEventListener("click", () => anew({ follow: false, each: 1, steps: 300, ...JSON.parse(button.dataset.state) }));

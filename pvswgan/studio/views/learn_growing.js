@@ -71,6 +71,7 @@
     const moment = (of, at) => {
       const key = `of=${of}&at=${at}`;
       if (!sheets.has(key)) sheets.set(key, pvs.request(`api/learn/growing/moment?${key}`).then(pvs.sheetOf));
+      sheets.get(key).catch(() => sheets.delete(key)); // to be tried again
       return sheets.get(key);
     };
     const show = attempt(async (player, of, at, row) => {
@@ -184,8 +185,11 @@
     }
 
     // ---- in -------------------------------------------------------------------------------------------------------------------
+    let loading = false;
     const load = attempt(async () => {
-      const { recorded } = await pvs.json("api/learn/growing");
+      if (loading) return; // a change while it loads is drawn with the rest
+      loading = true;
+      const { recorded } = await pvs.json("api/learn/growing").finally(() => (loading = false));
       ref.missing.hidden = Boolean(recorded);
       ref.body.hidden = !recorded;
       if (!recorded) return;
@@ -236,6 +240,7 @@
       ref.seed.value = state.seed; // where it is nonsense, what it was
       if (Number.isInteger(seed) && seed >= 0 && seed <= FIELDS.seed.max) change({ seed });
     });
+    ref.toTrain.addEventListener("click", () => pvs.openTab("train", { config: "toyfaces-cpu" }));
     ref.play.addEventListener("click", () => timeline.toggle());
     const follow = () => {
       drawFade();

@@ -56,6 +56,7 @@
       pvs.onOpen("train", (detail) => {
         if (detail?.run) this.#open(detail.run);
         if (detail?.data) this.#openForm(detail.data); // "Train on this" of the Data page
+        if (detail?.config) this.#openForm(), this.form.use(detail.config, detail.typed); // a lesson's "Take over in Train"
       });
     }
 

@@ -5,6 +5,7 @@
 //   const form = new pvs.TrainForm(parts, {onStarted: (runId) => ..., onQueued: (itemId) => ...});
 //   form.open();      loads the options the first time
 //   form.useFolder("/path/of/clips");      to train on that; form.folder: whether somebody was sent here for one
+//   form.use("toyfaces-cpu", {"loss.name": "wgan-gp"});      a configuration of configs/, with fields typed in
 //   form.from(text, name);      filled with a configuration's text, such as a run's, for a run of that name
 (() => {
   "use strict";
@@ -58,6 +59,14 @@
       this.#sent = true;
       this.parts.data.value = folder;
       this.#choseData("folder");
+    }
+
+    async use(id, typed = {}) {
+      this.#sent = true;
+      await this.open();
+      if (!this.#options?.configurations.some((one) => one.id === id)) return;
+      this.#choose(id);
+      for (const [key, text] of Object.entries(typed)) this.#edit(key, text);
     }
 
     async from(text, name) {

@@ -154,6 +154,26 @@ def test_a_link_shows_the_picture_that_steps_by_hand_came_to(page: Any, url: str
     assert page.evaluate("pvs.learnCritic.path") == linked and len(linked) == 101
 
 
+@pytest.mark.parametrize(("leash", "strength", "typed"), [
+    ("none", 1, {"loss.name": "wgan-gp", "loss.gp": "0"}), ("gp", 0.1, {"loss.name": "wgan-gp", "loss.gp": "1"}),
+    ("swgan", 10, {"loss.name": "swgan", "loss.gp": "500", "loss.slope": "100"})])
+def test_a_leash_is_taken_over_in_train(page: Any, url: str, leash: str, strength: float,
+                                        typed: dict[str, str]) -> None:
+    open_lesson(page, url, "critic", {"leash": leash, "strength": strength})
+    page.locator(LESSON).get_by_role("button", name="Take over in Train").click()
+    yaml = page.locator("#pvs-train textarea")
+    for key, value in typed.items():
+        name = key.split(".")[1]
+        page.wait_for_function(f"(text) => new RegExp(`^  {name}: {value}(\\.0)?$`, 'm').test(text.value)",
+                               arg=yaml.element_handle(), timeout=30000)
+
+
+def test_clipped_weights_are_not_taken_over(page: Any, url: str) -> None:
+    open_lesson(page, url, "critic", {"leash": "clip"})
+    assert page.locator(LESSON).get_by_role("button", name="Take over in Train").is_hidden()
+    assert page.locator(LESSON).get_by_text("A training has no clipped weights.").is_visible()
+
+
 def test_it_runs_pauses_and_the_points_follow(page: Any, url: str) -> None:
     open_lesson(page, url, "critic", {"leash": "swgan", "strength": 0.01})
     lesson = page.locator(LESSON)
