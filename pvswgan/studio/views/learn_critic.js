@@ -44,9 +44,12 @@
         fail(error);
       }
     });
-    function askExact() {
+    function forgetExact() {
       [view.exact, exact.key] = [null, {}]; // what is on its way is of other clouds
       ref.exact.textContent = "…";
+    }
+    function askExact() {
+      forgetExact();
       const far = fake.some((point) => point.some((x) => Math.abs(x) > 10));
       if (far) ref.exact.textContent = "–";
       else exact({ a: real, b: fake, key: exact.key });
@@ -72,7 +75,9 @@
       const { slopes } = C.score(view.net, state.follow ? [...between(real, fake), ...fake] : between(real, fake));
       const n = real.length, norms = real.map((_, i) => Math.hypot(slopes[2 * i], slopes[2 * i + 1]));
       view.path.push({ distance: found.distance, slope: norms.reduce((a, b) => a + b) / n });
-      if (state.follow) fake = fake.map(([x, y], i) => [x + FOLLOW * slopes[2 * (n + i)], y + FOLLOW * slopes[2 * (n + i) + 1]]);
+      if (!state.follow) return;
+      if (exact.key !== null) forgetExact(), (exact.key = null);
+      fake = fake.map(([x, y], i) => [x + FOLLOW * slopes[2 * (n + i)], y + FOLLOW * slopes[2 * (n + i) + 1]]);
     }
 
     // Trains till state.steps are done, or on and on while it runs; a link's steps too come frame by frame, and are seen.
@@ -165,6 +170,7 @@
       on = now;
       if (!now) run(false);
       else if (view.path.length < state.steps) go();
+      else if (view.net) rest(), paint(); // it was left while it ran
     } };
   });
 })();
