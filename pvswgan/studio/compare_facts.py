@@ -68,10 +68,13 @@ def _described(id: str, name: str, kind: str, config: Mapping[str, Any], run: Ru
 
 def differences(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The keys in which flat configurations differ: [{"key", "values": one for each, None where it has no such key}].
+
+    An empty one, of a run that is still beginning, is not known yet, and differs in nothing.
     """
     keys = list(dict.fromkeys(key for config in configs for key in config))
     rows = [{"key": key, "values": [config.get(key) for config in configs]} for key in keys]
-    return [row for row in rows if any(value != row["values"][0] for value in row["values"][1:])]
+    known = [place for place, config in enumerate(configs) if config]
+    return [row for row in rows if any(row["values"][place] != row["values"][known[0]] for place in known)]
 
 
 def _costs(config: Mapping[str, Any], run: RunFolder | None) -> dict[str, Any]:

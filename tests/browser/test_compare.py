@@ -214,7 +214,7 @@ def test_an_empty_studio_offers_a_pair_that_differs_in_the_loss(
         try:
             assert page.evaluate("pvs.compareView.state.ids") == ["run:duel-swgan", "run:duel-wgan-gp"]
             until = time.monotonic() + 60
-            while len(list((tmp_path / "runs").glob("duel-*/status.json"))) < 2:
+            while len(list((tmp_path / "runs").glob("duel-*/config.yaml"))) < 2:
                 assert time.monotonic() < until
                 page.wait_for_timeout(50)
             part(page, "refresh").click()

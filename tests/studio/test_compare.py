@@ -149,3 +149,10 @@ def test_a_chart_has_round_ticks_and_escapes_names() -> None:
     drawn = chart("A & B", "kimg", [Line("<b>", "#000000", [(0, 1), (10, 2)], dashed=True)])
     assert "A &amp; B" in drawn and "&lt;b&gt;" in drawn and "stroke-dasharray" in drawn
     assert chart("none", "x", []) == ""
+
+
+def test_a_run_whose_configuration_is_not_there_yet_differs_in_nothing() -> None:
+    a, b = {"loss.name": "swgan", "seed": 0}, {"loss.name": "wgan-gp", "seed": 0}
+    assert compare_facts.differences([a, b]) == [{"key": "loss.name", "values": ["swgan", "wgan-gp"]}]
+    assert compare_facts.differences([{}, a]) == compare_facts.differences([{}, {}]) == []
+    assert compare_facts.differences([a, {}, b]) == [{"key": "loss.name", "values": ["swgan", None, "wgan-gp"]}]
