@@ -9,6 +9,8 @@ r"""python -m train.recorded: what the lesson on growing shows, from two trainin
     OUT/fixed-00.png ...
     OUT/stage-00.png ...        and as they were when each stage ended
     OUT/fade-1.safetensors ...  the network in the middle of each stage's fade, with its old and its new path, float16
+
+Needs what the studio needs, not only what a training does.
 """
 
 from __future__ import annotations

@@ -235,11 +235,7 @@
     ref.of.addEventListener("change", () => change({ of: ref.of.value }));
     ref.axes.addEventListener("change", ({ target }) => change({ axes: target.value }));
     ref.next.addEventListener("click", () => change({ seed: (state.seed + 1) % (FIELDS.seed.max + 1) }));
-    ref.seed.addEventListener("change", () => {
-      const seed = ref.seed.valueAsNumber;
-      ref.seed.value = state.seed; // where it is nonsense, what it was
-      if (Number.isInteger(seed) && seed >= 0 && seed <= FIELDS.seed.max) change({ seed });
-    });
+    pvs.learn.typed(ref.seed, "seed", FIELDS.seed, state, change);
     ref.toTrain.addEventListener("click", () => pvs.openTab("train", { config: "toyfaces-cpu" }));
     ref.play.addEventListener("click", () => timeline.toggle());
     const follow = () => {

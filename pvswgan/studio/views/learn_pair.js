@@ -64,11 +64,7 @@
       }
     }
 
-    ref.seed.addEventListener("change", attempt(async () => {
-      const seed = ref.seed.valueAsNumber;
-      ref.seed.value = state.seed; // where it is nonsense, what it was
-      if (Number.isInteger(seed) && seed >= 0 && seed <= FIELDS.seed.max) change({ seed });
-    }));
+    pvs.learn.typed(ref.seed, "seed", FIELDS.seed, state, change);
     ref.next.addEventListener("click", () => change({ seed: Math.min(state.seed + ROWS, FIELDS.seed.max) }));
     ref.mode.addEventListener("change", () => change({ mode: ref.mode.value }));
     ref.wipe.addEventListener("input", () => change({ wipe: ref.wipe.valueAsNumber }));

@@ -11,6 +11,7 @@
 //              once, when the lesson is first opened. state is always whole and in its limits. change({key: value})
 //              checks, draws, and has the address follow. draw(changed) is called after every change with the set
 //              of the keys that changed, at first with all of them. shown(on): it comes on the screen, or goes.
+//   pvs.learn.typed(input, key, field, state, change)   a whole number that is typed, where the field allows it
 //   pvs.learn.open   {name, state, ...} of the lesson that is open, for tests
 //   pvs.learn.read(fields, given)     {state, wrong: keys that could not be read}; what is left out is as it begins
 //   pvs.learn.differing(fields, state) what is not as it begins
@@ -52,6 +53,13 @@
     for (const key of Object.keys(object)) if (!(key in fields)) wrong.push(key);
     return { state, wrong };
   };
+
+  learn.typed = (input, key, { min, max }, state, change) =>
+    input.addEventListener("change", () => {
+      const number = input.valueAsNumber;
+      input.value = state[key]; // where it is nonsense, what it was
+      if (Number.isInteger(number) && number >= min && number <= max) change({ [key]: number });
+    });
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 

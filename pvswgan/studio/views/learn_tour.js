@@ -151,11 +151,7 @@
     ref.step.addEventListener("dblclick", () => change({ step: 0 }));
     ref.model.addEventListener("change", () => change({ model: ref.model.value, stop: 0, step: 0 }));
     ref.next.addEventListener("click", () => change({ seed: (state.seed + 1) % (FIELDS.seed.max + 1) }));
-    ref.seed.addEventListener("change", () => {
-      const seed = ref.seed.valueAsNumber;
-      ref.seed.value = state.seed; // where it is nonsense, what it was
-      if (Number.isInteger(seed) && seed >= 0 && seed <= FIELDS.seed.max) change({ seed });
-    });
+    pvs.learn.typed(ref.seed, "seed", FIELDS.seed, state, change);
     ref.tell.addEventListener("click", () => change({ told: !state.told }));
     ref.toExplore.addEventListener("click", () => pvs.openTab("explore", { model: idOf(), point: point(), direction: here().id }));
     ref.naming.addEventListener("submit", (event) => {

@@ -42,6 +42,18 @@ def test_a_link_restores_a_lesson_and_reset_takes_it_back(page: Any, url: str) -
     assert page.locator(ERROR).is_hidden()
 
 
+@pytest.mark.parametrize(("name", "label"), [("growing", "Seed"), ("pair", "Seeds from"), ("tour", "Seed")])
+def test_a_seed_is_typed_and_nonsense_leaves_it_as_it_was(page: Any, url: str, name: str, label: str) -> None:
+    open_lesson(page, url, name, {"seed": 12})
+    seed = page.locator(f"#pvs-learn_{name}").get_by_label(label, exact=True)
+    expect(seed).to_have_value("12")
+    for typed, becomes in (("34", 34), ("-5", 34), ("1.5", 34), ("", 34), ("1000000", 34)):
+        seed.fill(typed)
+        seed.press("Tab")
+        expect(seed).to_have_value(str(becomes))
+        assert page.evaluate("pvs.learn.open.state.seed") == becomes
+
+
 @pytest.mark.parametrize("state", ['{"seed": -1}', '{"seed": "<b>"}', '{"nonsense": 1}', "{", "[]", "null",
                                    '{"mode": "upside down"}'])
 def test_a_damaged_link_says_so_and_shows_the_rest(page: Any, url: str, state: str) -> None:
