@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pvswgan.losses import SWGAN, WGANGP, Mix
 from tests.browser import pixels
-from tests.browser.learn_page import open_lesson, state_in_link
+from tests.browser.learn_page import open_lesson, wait_for_link
 
 pytestmark = pytest.mark.browser
 LESSON = "#pvs-learn_critic"
@@ -137,7 +137,7 @@ def test_without_a_leash_the_number_runs_away_and_with_wgan_gp_it_is_the_distanc
     page.wait_for_function(RESTS, timeout=60000)
     assert shown(page, "distance") == pytest.approx(exact, rel=0.15)
     assert shown(page, "slope") == pytest.approx(1, abs=0.2)
-    assert state_in_link(page) == {"leash": "gp", "steps": 300}
+    wait_for_link(page, {"leash": "gp", "steps": 300})
 
 
 def test_a_link_shows_the_picture_that_steps_by_hand_came_to(page: Any, url: str) -> None:

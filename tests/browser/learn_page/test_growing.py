@@ -16,7 +16,7 @@ from pvswgan.latents import sample_latents
 from pvswgan.networks import blend_real
 from pvswgan.video import read, split_sheet, to_float, to_uint8
 from tests.browser import pixels
-from tests.browser.learn_page import open_lesson, state_in_link
+from tests.browser.learn_page import open_lesson, wait_for_link
 
 pytestmark = pytest.mark.browser
 LESSON = "#pvs-learn_growing"
@@ -47,8 +47,7 @@ def test_old_path_blend_and_new_path_are_the_networks(page: Any, url: str) -> No
     lesson.get_by_label("Stage that fades in").select_option("0")
     page.wait_for_function("pvs.learnGrowing.fade.side === 8")
     assert pixels(page, f"{LESSON} [data-ref=new]").shape == (8, 8, 3)
-    page.wait_for_function("location.search.includes('fade')")
-    assert state_in_link(page) == {"seed": 5, "fade": 0, "alpha": 1}
+    wait_for_link(page, {"seed": 5, "fade": 0, "alpha": 1})
 
 
 @pytest.mark.parametrize(("axes", "up"), [("space", (1, 2)), ("time", (2, 1)), ("both", (2, 2))])

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pvswgan.studio.learn import LESSONS
-from tests.browser.learn_page import open_lesson, state_in_link
+from tests.browser.learn_page import open_lesson, wait_for_link
 
 pytestmark = pytest.mark.browser
 ERROR = "#pvs-learn [role=alert]"
@@ -34,8 +34,7 @@ def test_lessons_are_listed_and_one_is_open(page: Any, url: str) -> None:
 def test_a_link_restores_a_lesson_and_reset_takes_it_back(page: Any, url: str) -> None:
     open_lesson(page, url, "pair", {"seed": 12, "along": "seconds"})
     expect(page.locator("#pvs-learn_pair").get_by_label("Seeds from")).to_have_value("12")  # once the models are known
-    page.wait_for_function("location.search.includes('lesson=pair')")
-    assert state_in_link(page) == {"seed": 12, "along": "seconds"}
+    wait_for_link(page, {"seed": 12, "along": "seconds"})
     page.locator("#pvs-learn").get_by_role("button", name="Reset").click()
     page.wait_for_function("!location.search.includes('seed')")
     assert page.locator("#pvs-learn_pair").get_by_label("Seeds from").input_value() == "0"

@@ -14,7 +14,7 @@ from pvswgan.checkpoint import ASSETS
 from pvswgan.studio import learn_pair
 from pvswgan.video import to_uint8
 from tests.browser import pixels
-from tests.browser.learn_page import open_lesson, state_in_link
+from tests.browser.learn_page import open_lesson, wait_for_link
 from tests.train import test_study
 
 pytestmark = pytest.mark.browser
@@ -47,8 +47,7 @@ def test_both_columns_are_the_same_latents_on_one_clock(page: Any, url: str) -> 
     divider.fill("0")
     right = pixels(page, f"{LESSON} .pc-screen canvas")
     assert np.abs(left.astype(int) - right).mean() > 5
-    page.wait_for_function("location.search.includes('wipe')")
-    assert state_in_link(page) == {"seed": 7, "mode": "wipe", "wipe": 0}
+    wait_for_link(page, {"seed": 7, "mode": "wipe", "wipe": 0})
 
     page.locator(LESSON).get_by_role("button", name="Take over in Compare").click()
     page.wait_for_function("window.pvs.compareView?.shown && pvs.compareView.state.ids.length === 2")

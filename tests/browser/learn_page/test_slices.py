@@ -12,7 +12,7 @@ import pytest
 
 from pvswgan.checkpoint import ASSETS
 from tests.browser import pixels
-from tests.browser.learn_page import open_lesson, state_in_link
+from tests.browser.learn_page import open_lesson, wait_for_link
 
 pytestmark = pytest.mark.browser
 LESSON = "#pvs-learn_slices"
@@ -99,8 +99,7 @@ def test_the_direction_is_turned_by_mouse_slider_and_keys(page: Any, url: str) -
     assert number(page, "angleText") == pytest.approx(101, abs=1)
     page.locator(LESSON).get_by_label("Direction in degrees").fill("12.5")
     assert number(page, "angleText") == 12.5
-    page.wait_for_function("location.search.includes('12.5')")
-    assert state_in_link(page) == {"angle": 12.5}
+    wait_for_link(page, {"angle": 12.5})
 
 
 def test_a_cloud_flows_into_the_other(page: Any, url: str) -> None:
@@ -127,7 +126,8 @@ def test_a_cloud_is_drawn_by_hand(page: Any, url: str) -> None:
     assert number(page, "distance") == pytest.approx(sliced(a, b, np.radians(30)), abs=6e-4), "of unequal numbers too"
     page.wait_for_function("pvs.learnSlices.exact !== null")
     assert number(page, "exact") == pytest.approx(ot.emd2([], [], ot.dist(a, b, metric="euclidean")), abs=6e-4)
-    page.wait_for_function("location.search.includes('drawn')")
+    page.wait_for_function("""JSON.parse(new URLSearchParams(location.search).get("l") ?? "{}").drawn?.length
+        === pvs.learn.open.state.drawn.length""")
     again = page.context.new_page()
     again.goto(page.url)
     again.wait_for_function("window.pvs?.learnSlices?.clouds().a.length")

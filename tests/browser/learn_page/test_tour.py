@@ -14,7 +14,7 @@ from pvswgan.directions import pca
 from pvswgan.latents import sample_latents
 from pvswgan.video import to_uint8
 from tests.browser import pixels
-from tests.browser.learn_page import open_lesson, state_in_link
+from tests.browser.learn_page import open_lesson, wait_for_link
 
 pytestmark = pytest.mark.browser
 LESSON = "#pvs-learn_tour"
@@ -45,8 +45,7 @@ def test_the_slider_moves_the_clip_along_the_direction(page: Any, url: str) -> N
     slider.focus()
     page.keyboard.press("ArrowRight")
     shown(page, 4, {first: 2.05})
-    page.wait_for_function("location.search.includes('2.05')")
-    assert state_in_link(page) == {"seed": 4, "step": 2.05}
+    wait_for_link(page, {"seed": 4, "step": 2.05})
 
 
 def test_what_was_measured_is_told_after_the_guess(page: Any, url: str) -> None:
@@ -67,8 +66,7 @@ def test_what_was_measured_is_told_after_the_guess(page: Any, url: str) -> None:
 
     names.first.focus()
     page.keyboard.press("ArrowDown")
-    page.wait_for_function("location.search.includes('stop')")
-    assert state_in_link(page) == {"told": True, "stop": 1}, "another direction begins at the seed's own latent"
+    wait_for_link(page, {"told": True, "stop": 1})  # another direction begins at the seed's own latent
 
 
 def test_a_name_of_ones_own_is_kept_for_explore(page: Any, url: str) -> None:
