@@ -66,6 +66,7 @@ def write_video(
             stream.height, stream.width = clip.shape[1:3]
             stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
             stream.bit_rate = 4_000_000
+            stream.codec_context.thread_count = 1  # the same bytes however busy the machine is
             for pixels in clip:
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))

@@ -49,7 +49,10 @@
       if (!state.model || !POINT.some((key) => keys.has(key))) return;
       view.settling = ask({ model: state.model, ...store.point(), seq: ++view.asked });
     });
-    view.settled = store.settled = () => view.settling;
+    // What is asked for while one waits is waited for too: a clip that comes later would take a sentence away.
+    view.settled = store.settled = async () => {
+      for (let asked; asked !== view.settling; ) await (asked = view.settling);
+    };
 
     player.onDrawn = ({ seq, frame }) => {
       const fresh = seq !== view.drawn;
