@@ -7,14 +7,13 @@
   const pvs = window.pvs;
   const T = pvs.transport, C = pvs.critic, D = pvs.criticMaps;
   const MOST = 600, EACH_MS = 14, FOLLOW = 0.02; // steps in all; of a frame; how far a point goes for a slope of 1
-  const LEASHES = ["none", "clip", "gp", "swgan"];
 
   const FIELDS = {
     a: { value: "ring", of: T.SHAPES },
     b: { value: "two blobs", of: T.SHAPES },
     count: { value: 60, of: [30, 60, 120] },
     seed: { value: 1, min: 0, max: 9999 },
-    leash: { value: "none", of: LEASHES },
+    leash: { value: "none", of: ["none", "clip", "gp", "swgan"] },
     strength: { value: 1, of: [0.01, 0.1, 1, 10, 100] },
     follow: { value: false },
     each: { value: 1, of: [1, 5] },

@@ -237,25 +237,15 @@
     ref.next.addEventListener("click", () => change({ seed: (state.seed + 1) % (FIELDS.seed.max + 1) }));
     pvs.learn.typed(ref.seed, "seed", FIELDS.seed, state, change);
     ref.toTrain.addEventListener("click", () => pvs.openTab("train", { config: "toyfaces-cpu" }));
-    ref.play.addEventListener("click", () => timeline.toggle());
-    const follow = () => {
-      drawFade();
-      drawReal();
-      ref.play.dataset.playing = String(timeline.playing);
-      ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
-    };
-    timeline.listen(follow);
-    follow();
-
     return {
       draw(changed) {
         if (view.recorded) draw(changed);
         else load();
       },
-      shown(on) {
-        if (!on) timeline.pause();
-        else if (!pvs.reducedMotion()) timeline.play();
-      },
+      shown: pvs.learn.plays(ref.play, timeline, () => {
+        drawFade();
+        drawReal();
+      }),
     };
   });
 })();

@@ -71,21 +71,16 @@
     ref.toCompare.addEventListener("click", () => pvs.openTab("compare", { ids: sides.map(({ id }) => id) }));
 
     // ---- one clock ----------------------------------------------------------------------------------------------
-    ref.play.addEventListener("click", () => timeline.toggle());
     ref.time.addEventListener("input", () => {
       const frame = ref.time.valueAsNumber; // before the pause, which shows where the time is
       timeline.pause();
       timeline.seek(frame);
     });
-    const follow = () => {
-      ref.play.dataset.playing = String(timeline.playing);
-      ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
+    const plays = pvs.learn.plays(ref.play, timeline, () => {
       ref.time.max = timeline.frames - 1;
       ref.time.value = timeline.frame;
       ref.counter.textContent = `${timeline.frame + 1} / ${timeline.frames}`;
-    };
-    timeline.listen(follow);
-    follow();
+    });
 
     // ---- measured -----------------------------------------------------------------------------------------------
     const measured = attempt(async () => {
@@ -151,8 +146,7 @@
     open();
     return { draw, shown: (on) => {
       view.shown = on;
-      if (!on) timeline.pause();
-      else if (!pvs.reducedMotion()) timeline.play();
+      plays(on);
     } };
   });
 })();

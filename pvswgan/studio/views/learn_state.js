@@ -12,6 +12,8 @@
 //              checks, draws, and has the address follow. draw(changed) is called after every change with the set
 //              of the keys that changed, at first with all of them. shown(on): it comes on the screen, or goes.
 //   pvs.learn.typed(input, key, field, state, change)   a whole number that is typed, where the field allows it
+//   pvs.learn.plays(button, timeline, moved)   a play button; moved() at every change of the timeline. -> the lesson's shown(on),
+//                                              which plays while it is on the screen
 //   pvs.learn.open   {name, state, ...} of the lesson that is open, for tests
 //   pvs.learn.read(fields, given)     {state, wrong: keys that could not be read}; what is left out is as it begins
 //   pvs.learn.differing(fields, state) what is not as it begins
@@ -60,6 +62,21 @@
       input.value = state[key]; // where it is nonsense, what it was
       if (Number.isInteger(number) && number >= min && number <= max) change({ [key]: number });
     });
+
+  learn.plays = (button, timeline, moved = () => {}) => {
+    button.addEventListener("click", () => timeline.toggle());
+    const follow = () => {
+      button.dataset.playing = String(timeline.playing);
+      button.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
+      moved();
+    };
+    timeline.listen(follow);
+    follow();
+    return (on) => {
+      if (!on) timeline.pause();
+      else if (!pvs.reducedMotion()) timeline.play();
+    };
+  };
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 

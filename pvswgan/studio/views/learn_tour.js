@@ -165,23 +165,12 @@
         list();
       })();
     });
-    ref.play.addEventListener("click", () => timeline.toggle());
-    const follow = () => {
-      ref.play.dataset.playing = String(timeline.playing);
-      ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
-    };
-    timeline.listen(follow);
-    follow();
-
     return {
       draw(changed) {
         if (changed.has("model")) load(state.model);
         else show(changed);
       },
-      shown(on) {
-        if (!on) timeline.pause();
-        else if (!pvs.reducedMotion()) timeline.play();
-      },
+      shown: pvs.learn.plays(ref.play, timeline),
     };
   });
 })();
