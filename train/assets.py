@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +26,7 @@ from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.video import to_uint8
 from train.clips import store_of
 from train.config import Config
+from train.process import train_on
 from train.run import RunFolder, write_text
 
 ROOT = Path(__file__).parents[1]
@@ -63,17 +62,16 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
 
 
 def _train(config: Path, run: Path, loss: str, threads: int | None) -> None:
-    """Begin a training, or go on with it; its own progress is shown. Ends the command where it is stopped or fails."""
-    status = RunFolder(run).status() or {}
-    if status.get("state") == "finished":
+    """Begin a training, or go on with it. Ends the command where it is stopped or fails."""
+    if finished(run):
         return
-    words = ["--resume", "--run-dir", str(run)]
-    if not (run / "config.yaml").is_file():
-        words = [str(config), "--run-dir", str(run), f"loss.name={loss}", "log.keep=1000"]
-    extra = [] if threads is None else ["--threads", str(threads)]
-    done = subprocess.run([sys.executable, "-m", "train", *words, *extra], check=False)
-    if done.returncode or (RunFolder(run).status() or {}).get("state") != "finished":
-        raise typer.Exit(done.returncode or 130)
+    code = train_on(config, run, [f"loss.name={loss}", "log.keep=1000"], threads)
+    if code or not finished(run):
+        raise typer.Exit(code or 130)
+
+
+def finished(run: Path) -> bool:
+    return (RunFolder(run).status() or {}).get("state") == "finished"
 
 
 def common(runs: Sequence[Path], kimg: float | None = None) -> int:

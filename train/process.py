@@ -32,6 +32,15 @@ def _end_with_parent() -> None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def train_on(config: Path, run: Path, words: Sequence[str], threads: int | None) -> int:
+    """`python -m train` of a configuration with key=value `words`, or on with it where the run folder has one already;
+    its own progress is shown. Returns its exit status."""
+    begun = (run / "config.yaml").is_file()
+    how = ["--resume"] if begun else [str(config), *words]
+    extra = [] if threads is None else ["--threads", str(threads)]
+    return subprocess.run([sys.executable, "-m", "train", *how, "--run-dir", str(run), *extra], check=False).returncode
+
+
 def watch(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[], None]) -> bool:
     """Call `meanwhile` again and again until the process ends, or time.monotonic() is `until`. Whether it ended."""
     while process.poll() is None:

@@ -35,6 +35,7 @@ TAIL_BYTES = 400_000
 RECENT, EARLIER = 8, 16
 DRIFTED = 2.0
 VANISHED = 0.1
+RAN_AWAY = 10.0  # so many times what a stage began with, of scores and gradients both; healthy ones stay below 1.1
 
 # Disk: room for fewer snapshots than this, or less than so many bytes.
 SNAPSHOTS_LEFT = 5
@@ -63,14 +64,18 @@ class Look:
 
 def of_run(run: RunFolder) -> list[dict[str, Any]]:
     """All alerts of a run, the gravest first, as JSON."""
-    status, rows = run.status() or {}, last_rows(run.path / "stats.jsonl")
     plan = train_watch.plan_of(run.config())
-    looks = looks_of(run.samples())
-    found = [not_finite(status, rows), collapse(looks, plan), frozen(looks, plan), flicker(looks, plan),
-             critic_too_strong(rows)]
+    found = of_training(run.status() or {}, last_rows(run.path / "stats.jsonl"), looks_of(run.samples()), plan)
     if train_watch.state_of(run)[0] in ("starting", "running", "paused"):
         found.append(disk_full(machine.disk(run), snapshot_bytes(run)))
     return [asdict(alert) for alert in found if alert]
+
+
+def of_training(status: dict[str, Any], rows: Sequence[dict[str, Any]], looks: Sequence[Look],
+                plan: GrowthPlan | None) -> list[Alert | None]:
+    """What each rule says of a training, the gravest first; a part of it may be given, as it stood at some time."""
+    return [not_finite(status, rows), collapse(looks, plan), frozen(looks, plan), flicker(looks, plan),
+            critic_too_strong(rows), critic_runs_away(rows, plan)]
 
 
 # ---- the rules ----------------------------------------------------------------------------------------------------
@@ -163,10 +168,34 @@ def critic_too_strong(rows: Sequence[dict[str, Any]]) -> Alert | None:
     return Alert("critic", "The critic is too strong: it tells real from generated ever more surely, and the generator "
                  "has hardly any gradient left to learn from.",
                  [("distance of the scores", f"{apart_before:.3g} → {apart:.3g}"),
-                  ("generator’s gradient", f"{pull_before:.3g} → {pull:.3g}"),
-                  ("medians of", f"{kimg(earlier[0]['clips'])} to {kimg(earlier[-1]['clips'])} → "
-                                 f"{kimg(recent[0]['clips'])} to {kimg(recent[-1]['clips'])}")],
+                  ("generator’s gradient", f"{pull_before:.3g} → {pull:.3g}"), _medians(earlier, recent)],
                  [curves("The curves", ["scores", "distance", "gradients"], earlier[0]["clips"], recent[-1]["clips"])])
+
+
+def critic_runs_away(rows: Sequence[dict[str, Any]], plan: GrowthPlan | None) -> Alert | None:
+    """Within a stage both the critic's scores and the generator's gradient have grown many times over since it began:
+    a critic whose slope is held near 1 cannot do that. The first stage, where both begin near 0, is left alone."""
+    stage, young = rows[-1].get("stage") if rows else None, young_until(plan)
+    here = [row for row in rows if row.get("stage") == stage and row.get("phase") != "fade" and row["clips"] > young
+            and all(isinstance(row.get(key), (int, float)) for key in ("distance", "grad_norm_G"))]
+    recent, begun = here[-RECENT:], here[:-RECENT][:EARLIER]
+    if len(begun) < EARLIER:
+        return None
+    apart, apart_before = (median(abs(row["distance"]) for row in part) for part in (recent, begun))
+    pull, pull_before = (median(row["grad_norm_G"] for row in part) for part in (recent, begun))
+    if not (apart > RAN_AWAY * apart_before > 0 and pull > RAN_AWAY * pull_before > 0):
+        return None
+    return Alert("runaway", "The critic runs away: its scores and its gradients grow and grow, as nothing holds it. "
+                 "A stronger gradient penalty, or a lower learning rate, may help.",
+                 [("distance of the scores", f"{apart_before:.3g} → {apart:.3g}"),
+                  ("generator’s gradient", f"{pull_before:.3g} → {pull:.3g}"), _medians(begun, recent)],
+                 [curves("The curves", ["scores", "distance", "gradients"], begun[0]["clips"], recent[-1]["clips"])])
+
+
+def _medians(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """Of which ticks."""
+    spans = (f"{kimg(rows[0]['clips'])} to {kimg(rows[-1]['clips'])}" for rows in (before, after))
+    return "medians of", " → ".join(spans)
 
 
 def disk_full(disk: dict[str, Any], snapshot_size: int) -> Alert | None:
@@ -186,7 +215,7 @@ def disk_full(disk: dict[str, Any], snapshot_size: int) -> Alert | None:
 
 
 def looks_of(samples: Sequence[Sample]) -> list[Look]:
-    """The newest snapshots' measures, oldest first, each against the real clips of its size."""
+    """The newest snapshots' measures (LOOKED_AT), oldest first, each against the real clips of its size."""
     reals = {(s.frames, s.resolution): s for s in samples if s.clips < 0}
     found = []
     for sample in [s for s in samples if s.clips >= 0][-LOOKED_AT:]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from pvswgan.studio import learn_growing, learn_pair, learn_slices, learn_tour
+from pvswgan.studio import learn_failures, learn_growing, learn_pair, learn_slices, learn_tour
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ LESSONS: tuple[Lesson, ...] = (  # in the order in which they are taught
     Lesson("growing", "Growing", "Why begin with 4 × 4 pixels?", (), learn_growing),
     Lesson("critic", "The critic and its leash", "Why must a critic be held back?",
            ("learn_sketch.js", "learn_transport.js", "learn_critic_net.js", "learn_critic_draw.js")),
+    Lesson("failures", "When it goes wrong", "What happened here?",
+           ("ruler.js", "alert_box.js", "curves.js"), learn_failures),
     Lesson("pair", "SWGAN against WGAN-GP", "Which loss is better, and who says so?",
            ("curves.js", "compare_state.js", "compare_clips.js", "compare_quiz.js", "compare_curves.js",
             "evaluate_tables.js"), learn_pair),

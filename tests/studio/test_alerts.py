@@ -130,6 +130,22 @@ def test_either_sign_of_a_strong_critic_alone_is_none() -> None:
     assert alerts.critic_too_strong(both) and alerts.critic_too_strong(both[30:]) is None, "too little to compare with"
 
 
+def test_a_critic_that_runs_away_is_told_and_one_that_grows_a_little_is_not() -> None:
+    plan = make_plan(**fakerun.GROWTH)
+    begun = [{**row, "clips": 30_000 + row["clips"]} for row in rows(16, distance=-2.0, grad_norm_G=1.0)]
+
+    def late(distance: float, pull: float) -> list[dict[str, Any]]:
+        return [{**row, "clips": 40_000 + row["clips"]} for row in rows(8, distance=distance, grad_norm_G=pull)]
+
+    alert = alerts.critic_runs_away(begun + late(50.0, 30.0), plan)
+    assert alert and alert.kind == "runaway" and ("generator’s gradient", "1 → 30") in alert.numbers
+    for harmless in (late(50.0, 3.0), late(5.0, 30.0), late(-50.0, 9.0)):
+        assert alerts.critic_runs_away(begun + harmless, plan) is None
+    assert alerts.critic_runs_away(begun[:10] + late(50.0, 30.0), plan) is None, "too little to compare with"
+    first = [{**row, "clips": row["clips"] // 100} for row in begun + late(50.0, 30.0)]
+    assert alerts.critic_runs_away(first, plan) is None, "all begins near 0 in the first stage"
+
+
 def test_what_is_not_finite_is_told_with_the_last_good_numbers(tmp_path: Path) -> None:
     run = trained(tmp_path / "run", 9_000)
     with (run.folder / "stats.jsonl").open("a") as file:

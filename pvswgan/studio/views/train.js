@@ -57,6 +57,7 @@
         if (detail?.run) this.#open(detail.run);
         if (detail?.data) this.#openForm(detail.data); // "Train on this" of the Data page
         if (detail?.config) this.#openForm(), this.form.use(detail.config, detail.typed); // a lesson's "Take over in Train"
+        else if (detail?.yaml) this.#openForm(), this.form.from(detail.yaml, detail.name); // that of a failure
       });
     }
 

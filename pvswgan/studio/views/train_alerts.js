@@ -53,25 +53,7 @@
       const key = JSON.stringify(found);
       if (key === this.#drawn) return;
       this.#drawn = key;
-      this.parts.alerts.replaceChildren(...found.map((alert) => this.#one(alert)));
-    }
-
-    #one({ kind, sentence, numbers, shown }) {
-      const box = pvs.node("li", "pt-alert"), facts = pvs.node("dl"), row = pvs.node("div", "pvs-row");
-      box.dataset.alert = kind;
-      for (const [name, value] of numbers) {
-        const pair = pvs.node("div");
-        pair.append(pvs.node("dt", "", name), pvs.node("dd", "", value));
-        facts.append(pair);
-      }
-      for (const place of shown) {
-        const button = pvs.node("button", "pvs-button", place.label);
-        button.type = "button";
-        button.addEventListener("click", () => this.onShow(place));
-        row.append(button);
-      }
-      box.append(pvs.node("p", "", sentence), facts, row);
-      return box;
+      this.parts.alerts.replaceChildren(...found.map((alert) => pvs.alertBox(alert, this.onShow)));
     }
   };
 })();

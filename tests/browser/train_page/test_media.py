@@ -95,7 +95,7 @@ def test_alerts_lead_to_what_they_are_about(page: Any, studio: Studio) -> None:
         file.write('{"clips": 24500, "stage": 2, "loss_G": null, "loss_D": null}\n')
     run.status("failed", error="a loss or a gradient is not finite at step 1531 (24.5 kimg)")
     studio.at(page)
-    alerts = part(page, "alerts").locator(".pt-alert")
+    alerts = part(page, "alerts").locator(".pvs-alert")
     page.get_by_text("the generator may have collapsed").wait_for()
     assert [alerts.nth(i).get_attribute("data-alert") for i in range(2)] == ["nan", "collapse"]
     assert "0% of the real clips’" in alerts.nth(1).inner_text()
