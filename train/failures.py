@@ -3,7 +3,7 @@ file of configs/failures, and of each in OUT/NAME/ a run folder without its netw
 
     config.yaml, status.json        as the training left them
     stats.jsonl                     what the page plots and the monitor reads, four digits of each number
-    samples/                        the first latents' clips at every snapshot, and the real clips
+    samples/                        the pinned latents' clips at every snapshot, and the real clips
 
 A training that ends because a loss is no number is what nan.yaml is for: it is kept as it is. Cut off, the same command
 goes on.
@@ -22,7 +22,6 @@ import typer
 from rich.console import Console
 
 from pvswgan.checkpoint import ASSETS
-from pvswgan.video import read, split_sheet, sprite_sheet, write_png
 from train.config import ConfigError, installed
 from train.machine import machine
 from train.process import train_on
@@ -30,7 +29,6 @@ from train.run import RunFolder, write_text
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "failures"
-CLIPS = 6           # latents shown, of those that a training draws
 DIGITS = 4
 KEPT = ("clips", "kimg", "stage", "phase", "alpha", "clips_per_s", "loss_G", "loss_D", "score_real", "score_fake",
         "distance", "gradient_penalty", "slope_penalty", "grad_norm_G", "grad_norm_D", "mask")
@@ -83,9 +81,7 @@ def keep(run: Path, out: Path) -> int:
             json.dumps({key: rounded(line[key]) for key in KEPT if key in line}) + "\n"
             for line in folder.stats() if "event" not in line))
         for sample in folder.samples():
-            picture, _ = read(sample.path)
-            clips = split_sheet(picture[0], sample.frames)[:CLIPS]
-            write_png(path / "samples" / sample.path.name, sprite_sheet(clips))
+            shutil.copy(sample.path, path / "samples")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(path, out)
     return sum(file.stat().st_size for file in out.rglob("*") if file.is_file())

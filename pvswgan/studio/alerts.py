@@ -185,8 +185,8 @@ def critic_runs_away(rows: Sequence[dict[str, Any]], plan: GrowthPlan | None) ->
     pull, pull_before = (median(row["grad_norm_G"] for row in part) for part in (recent, begun))
     if not (apart > RAN_AWAY * apart_before > 0 and pull > RAN_AWAY * pull_before > 0):
         return None
-    return Alert("runaway", "The critic runs away: its scores and its gradients grow and grow, as nothing holds it. "
-                 "A stronger gradient penalty, or a lower learning rate, may help.",
+    return Alert("runaway", "The critic runs away: its scores and its gradients have grown many times over, as if "
+                 "nothing held it. A stronger gradient penalty, or a lower learning rate, may help.",
                  [("distance of the scores", f"{apart_before:.3g} → {apart:.3g}"),
                   ("generator’s gradient", f"{pull_before:.3g} → {pull:.3g}"), _medians(begun, recent)],
                  [curves("The curves", ["scores", "distance", "gradients"], begun[0]["clips"], recent[-1]["clips"])])

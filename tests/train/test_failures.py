@@ -7,7 +7,6 @@ import pytest
 import typer
 import yaml
 
-from pvswgan.video import read
 from train import failures
 from train.run import RunFolder
 
@@ -38,7 +37,7 @@ def test_a_training_is_kept_without_its_networks(configs: Path, tmp_path: Path) 
     assert line["loss_G"] == pytest.approx(whole["loss_G"], rel=1e-3) and "memory_mb" not in line
     for ours, theirs in zip(kept.samples(), run.samples(), strict=True):
         assert ours.path.name == theirs.path.name
-        assert (read(ours.path)[0][0] == read(theirs.path)[0][0][: failures.CLIPS * ours.resolution]).all()
+        assert ours.path.read_bytes() == theirs.path.read_bytes()
     born = (work / "calm" / "status.json").stat().st_mtime_ns
     failures.main(only=["calm"], work=work, out=out, threads=1)
     assert (work / "calm" / "status.json").stat().st_mtime_ns == born, "what has ended is not trained again"

@@ -19,9 +19,9 @@
   // hint: after a wrong guess; the signs that point the other way.
   const CASES = {
     collapse: { cause: "fast", title: "Collapse: one picture for every latent",
-      hint: "Look at the six clips: they are six latents. And see how far the losses swing from one tick to the next.",
+      hint: "Look at the clips: each is another latent. And see how far the losses swing from one tick to the next.",
       why: "Every step of the generator goes a hundred times too far. It lands where nearly all latents give the same clip, and the next step throws it to another such place: "
-        + "the losses swing by thousands, the clips jump from one flat colour to the next, and the differences between latents are gone. The critic is held back as it should be; it is judging one picture.",
+        + "the losses swing over many powers of ten, the clips jump from one flat colour to the next, and the differences between latents are gone. The critic is held back as it should be; it is judging one picture.",
       mend: "A lower train.lr. Where a collapse comes late in a long training, a lower rate for the later stages (train.lr takes one for each) or more clips a step are the first things to try." },
     frozen: { cause: "mask", title: "Frozen motion: a still picture of a moving world",
       hint: "Compare how much real clips and these change from frame to frame. The losses say nothing of it; something in this system decides what may move.",
@@ -59,7 +59,7 @@
   pvs.learn.lesson("failures", FIELDS, ({ ref, state, change, attempt }) => {
     const timeline = new pvs.Timeline({ fps: 8, frames: 8 });
     const view = (pvs.learnFailures = { cases: null, found: null, timeline, curves: null });
-    const players = Object.fromEntries(["clip", "real", "healthy"].map((name) => [name, new pvs.SheetPlayer(ref[name], { timeline, columns: 3 })]));
+    const players = Object.fromEntries(["clip", "real", "healthy"].map((name) => [name, new pvs.SheetPlayer(ref[name], { timeline, columns: 4 })]));
     const known = new Map(), sheets = new Map();
 
     const once = (map, key, ask) => {
@@ -100,7 +100,7 @@
       show(players.clip, state.case, at, found.latents);
       ref.at.value = at;
       ref.atText.textContent = pvs.kimg(now.clips);
-      ref.clipText.textContent = `six latents, ${size(now)}`
+      ref.clipText.textContent = `${found.latents} latents, ${size(now)}`
         + (ends ? found.ended.state === "failed" ? ": the training ended here, by itself" : ": the end" : "");
       const share = (value) => (value === null ? "–" : value < 10 ? `${(100 * value).toFixed(0)} %` : `${value.toFixed(0)} times`);
       ref.numbers.replaceChildren(...[["clips differ, against real ones", share(now.diversity)], ["frames change, against real ones", share(now.motion)]].map(([name, value]) => {

@@ -41,7 +41,7 @@ def test_a_moment_shows_the_clips_and_the_warnings_of_then(page: Any, url: str) 
     sheet, _ = read(sample.path)
     clips = split_sheet(sheet[0], sample.frames)
     frame = 3 * sample.frames // 8
-    wall = np.concatenate([np.concatenate(list(clips[row:row + 3, frame]), 1) for row in (0, 3)])
+    wall = np.concatenate([np.concatenate(list(clips[row:row + 4, frame]), 1) for row in (0, 4, 8)])
     assert np.array_equal(pixels(page, f"{LESSON} [data-ref=clip]"), wall)
     boxes = lesson.locator(".pvs-alert")
     assert [box.get_attribute("data-alert") for box in boxes.all()] == [a["kind"] for a in found.said[first]]
