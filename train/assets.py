@@ -54,18 +54,20 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
     """Train both (or go on), evaluate, and fill the folder."""
     runs = [work / f"{name}-{loss}" for loss in LOSSES]
     if train:
+        precision: list[str] = []   # the first one's: what `auto` finds may differ, and nothing but the loss is to
         for run, loss in zip(runs, LOSSES, strict=True):
-            _train(config, run, loss, threads)
+            _train(config, run, [f"loss.name={loss}", "log.keep=1000", *precision], threads)
+            precision = [f"precision={RunFolder(run).config()['precision']}"]
     at = common(runs, kimg)
     for run in runs:
         ship(run, at, out, clips)
 
 
-def _train(config: Path, run: Path, loss: str, threads: int | None) -> None:
+def _train(config: Path, run: Path, words: list[str], threads: int | None) -> None:
     """Begin a training, or go on with it. Ends the command where it is stopped or fails."""
     if finished(run):
         return
-    code = train_on(config, run, [f"loss.name={loss}", "log.keep=1000"], threads)
+    code = train_on(config, run, words, threads)
     if code or not finished(run):
         raise typer.Exit(code or 130)
 

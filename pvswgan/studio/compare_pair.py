@@ -11,6 +11,8 @@ from pvswgan.studio import processes, train_form
 from pvswgan.studio.form_fields import flat
 from pvswgan.studio.queue import Queue
 from train import config as schema
+from train.engine import choose_device
+from train.precision import choose_precision
 
 LOSSES = ("swgan", "wgan-gp")
 
@@ -25,7 +27,9 @@ class Pair(BaseModel):
 
 def plan(wish: Pair) -> list[tuple[str, Path, dict[str, Any]]]:
     """(name, configuration, changes) of both runs. The configuration's own loss keeps its weights, the other one has
-    the schema's. Raises FormError, ProcessError; FormError too if anything but the loss would differ."""
+    the schema's. Raises FormError, ProcessError; FormError too if anything but the loss would differ.
+
+    precision `auto` is settled here, which takes up to two seconds."""
     item = train_form.find(wish.config)
     own = train_form.load(item)
     if own.loss.name not in LOSSES:
@@ -33,9 +37,11 @@ def plan(wish: Pair) -> list[tuple[str, Path, dict[str, Any]]]:
                                               "a pair is one of SWGAN and one of WGAN-GP."})
     if sentence := train_form.data_problem(own.data.path, typed=False):
         raise train_form.FormError({"data.path": sentence})
+    # What `auto` finds may differ from one start to the next, beside other work: both take what it finds now.
+    shared = {"precision": choose_precision(own, choose_device(own.device))} if own.precision == "auto" else {}
     runs, resolved = [], []
     for loss in LOSSES:
-        changes = {} if own.loss.name == loss else {"loss": {"name": loss}}
+        changes = shared if own.loss.name == loss else shared | {"loss": {"name": loss}}
         checked = schema.load(item.path, [processes.override(key, value) for key, value in changes.items()])
         name = processes.check_name(f"{wish.name.strip() or item.id}-{loss}")
         runs.append((name, item.path, changes))

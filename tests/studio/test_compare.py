@@ -100,6 +100,17 @@ def test_of_a_runs_statistics_only_what_is_new_is_read(root: Path) -> None:
         assert clips() == []
 
 
+def test_what_auto_finds_is_found_once_for_both(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine two starts may find two things, and the pair would differ in more than the loss."""
+    finds = iter(["bfloat16", "float32"])
+    monkeypatch.setattr(compare_pair, "choose_precision", lambda *_: next(finds))
+    asked = schema.load(configs / "tiny.yaml").precision
+    changes = [change for _, _, change in compare_pair.plan(Pair(config="tiny", name="duel"))]
+    assert [change.get("precision") for change in changes] == (["bfloat16"] * 2 if asked == "auto" else [None] * 2)
+    (configs / "own.yaml").write_text((configs / "tiny.yaml").read_text() + "\nprecision: float32\n")
+    assert all("precision" not in change for _, _, change in compare_pair.plan(Pair(config="own", name="duel")))
+
+
 def test_a_pair_differs_in_the_loss_alone(configs: Path, root: Path) -> None:
     runs = compare_pair.plan(Pair(config="tiny", name="duel"))
     assert [name for name, _, _ in runs] == ["duel-swgan", "duel-wgan-gp"]

@@ -48,7 +48,7 @@ def test_an_emulation_is_found_out_on_a_small_size(timed):
     asked, rates = timed
     rates["bfloat16"] = 50
     choose_precision(_config(), CPU)
-    assert len(asked) == 4 and all(torch.Size(shape).numel() <= precision.SMALL for _, shape in asked)
+    assert len(asked) == 6 and all(torch.Size(shape).numel() <= precision.SMALL for _, shape in asked)
 
 
 def test_the_size_that_decides_is_the_last_of_the_plan_that_is_quick_to_time(timed):

@@ -26,17 +26,19 @@
     frozen: { cause: "mask", title: "Frozen motion: a still picture of a moving world",
       hint: "Compare how much real clips and these change from frame to frame. The losses say nothing of it; something in this system decides what may move.",
       why: "This is VideoGAN with its two streams: a still background, a moving foreground, and a mask that says for every pixel which of the two is seen. The generator pays for every pixel "
-        + "that it gives to the foreground, which keeps it from moving everything. At a hundred times the price nothing is worth moving: the mask closes, and what is left is the still stream.",
+        + "that it gives to the foreground, which keeps it from moving everything. At a hundred times the price nothing is worth moving: the mask closes, and what is left is the still stream. "
+        + "(After these few minutes neither of the two draws a shape: look at what moves.)",
       mend: "A lower loss.mask. Whatever the system: a term that pulls at one property of the clips (here how much may move) is to be watched by a measure of just that property; the other losses look fine." },
     flicker: { cause: "slow", title: "Flicker: every frame a picture of its own",
       hint: "The latents do differ and the losses are calm, nothing runs away. Look at the steps between frames, and how little they change over the whole training.",
       why: "At first the first layer makes each frame by itself, and they have nothing to do with one another. What makes them one clip is what the critic’s gradient does to them, step after step. "
         + "At a thirtieth of the rate the same number of clips gives a thirtieth of the way: colours come first, stillness later, and this training ends before.",
       mend: "More or larger steps, above all in the first stage, where they cost next to nothing: a higher train.lr, fewer clips a step (train.batch), more growth.stable_kimg. Flicker that the first stage leaves behind is carried through all later ones." },
-    runaway: { cause: "leash", title: "The critic runs away: nothing holds it",
-      hint: "Look at the size of the critic’s numbers, and at when they began to grow. The clips do differ, so it is no collapse.",
-      why: "Without a penalty a critic may be as steep as it likes: twice as steep gives twice the difference, so it grows without end, and with it every gradient that the generator gets. Adam divides "
-        + "a gradient by its usual size, which is why there still are pictures at all. But the critic is never right for long: the clips are pushed from one extreme to another, and never settle.",
+    runaway: { cause: "leash", title: "The critic runs away, and the clips do not show it yet",
+      hint: "The clips are no worse than those of other cases: look at the curves, at the size of the critic’s numbers and at how they grow.",
+      why: "Without a penalty a critic may be as steep as it likes: twice as steep gives twice the difference, so it grows without end, and with it every gradient that the generator gets. The clips are as good as "
+        + "with the penalty, so far: Adam divides each gradient by its usual size, and only the direction is left. But the critic’s number no longer is a distance of anything, its losses cannot be compared from one moment to the next, "
+        + "and growth without end has one: see case 5. Here the curves tell of it long before the clips do.",
       mend: "The penalties: loss.gp and loss.slope of SWGAN, loss.gp of WGAN-GP. Their usual weights are the defaults." },
     nan: { cause: "both", title: "NaN: numbers without end",
       hint: "How large are the last finite losses? A float32 ends at 3 × 10³⁸, and the norm of a gradient is a sum of squares.",
@@ -149,7 +151,7 @@
       ref.title.textContent = title;
       ref.why.textContent = `${CAUSES[which]} ${why}`;
       ref.mend.textContent = `What mends it: ${mend}`;
-      head.append(...["setting", "here", "beside it, which went well"].map((text) => make("th", text, { scope: "col" })));
+      head.append(...["setting", "here", "without the fault"].map((text) => make("th", text, { scope: "col" })));
       ref.differs.replaceChildren(head, ...view.found.differs.map(({ key, values }) => {
         const row = make("tr");
         row.append(make("th", key, { scope: "row" }), ...values.map((value) => make("td", written(value))));
