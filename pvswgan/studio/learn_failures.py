@@ -62,12 +62,14 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
             "healthy": healthy, "yaml": (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")}
 
     @app.get("/api/learn/failures/{name}/sheet", dependencies=guarded)
-    def sheet(name: str, at: Annotated[int, Query(ge=-1, le=9999)]) -> Response:
-        """at: a snapshot; -1: the real clips of the last stage."""
+    def sheet(name: str, at: Annotated[int, Query(ge=0, le=9999)], real: bool = False) -> Response:
+        """at: a snapshot; real: the real clips of its size instead."""
         found = known(name)
         if at >= len(found.snapshots):
-            raise HTTPException(404, f"at is {at}; allowed: -1 to {len(found.snapshots) - 1}")
-        sample = found.reals[-1] if at < 0 else found.snapshots[at]
+            raise HTTPException(404, f"at is {at}; allowed: 0 to {len(found.snapshots) - 1}")
+        sample = found.snapshots[at]
+        if real:
+            sample = next(one for one in found.reals if (one.frames, one.resolution) == (sample.frames, sample.resolution))
         return Response(sample.path.read_bytes(), media_type="image/png",
                         headers={"X-Frames": str(sample.frames), "X-Resolution": str(sample.resolution)})
 
@@ -95,8 +97,7 @@ def recorded(folder: Path) -> Recorded:
 
 
 def told(found: Recorded, healthy: Recorded | None) -> dict[str, Any]:
-    """What the page shows of a training. differs: [{"key", "values": (here, in the healthy one)}], without what a
-    different plan brings along by itself."""
+    """What the page shows of a training. differs: [{"key", "values": (here, in the healthy one)}]."""
     moments = [{"clips": one.clips, "frames": one.frames, "resolution": one.resolution, "alerts": said,
                 "diversity": look and look.diversity, "motion": look and look.motion}
                for one, said in zip(found.snapshots, found.said, strict=True)

@@ -70,8 +70,8 @@
       return map.get(key);
     };
     const about = (name) => once(known, name, () => pvs.json(`api/learn/failures/${name}`));
-    const show = attempt(async (player, name, at, rows) => {
-      const key = `${name}/sheet?at=${at}`;
+    const show = attempt(async (player, name, at, rows, real = false) => {
+      const key = `${name}/sheet?at=${at}${real ? "&real=true" : ""}`;
       player.canvas.dataset.asked = key; // a slower answer to an older wish is not shown
       const { blob, frames } = await once(sheets, key, () => pvs.request(`api/learn/failures/${key}`).then(pvs.sheetOf));
       if (player.canvas.dataset.asked !== key) return;
@@ -90,7 +90,6 @@
       ref.machine.textContent = `Recorded on ${found.ended.machine}.`;
       view.curves.run(wanted, found.plan);
       view.curves.add(found.rows, true);
-      show(players.real, wanted, -1, found.latents);
       firsts();
       moment();
       guess();
@@ -100,6 +99,7 @@
     function moment() {
       const { found } = view, at = place(), now = found.moments[at], ends = at === found.moments.length - 1;
       show(players.clip, state.case, at, found.latents);
+      show(players.real, state.case, view.found.moments.findIndex((one) => size(one) === size(now)), found.latents, true); // one sheet a size
       ref.at.value = at;
       ref.atText.textContent = pvs.kimg(now.clips);
       ref.clipText.textContent = `${found.latents} latents, ${size(now)}`

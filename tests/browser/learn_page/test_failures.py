@@ -50,6 +50,8 @@ def test_a_moment_shows_the_clips_and_the_warnings_of_then(page: Any, url: str) 
 
     lesson.get_by_label("Moment of the training").fill("0")
     shown(page, "clip", "collapse/sheet?at=0")
+    shown(page, "real", "collapse/sheet?at=0&real=true")
+    assert pixels(page, f"{LESSON} [data-ref=real]").shape == (3 * 4, 4 * 4, 3), "as small as what they stand beside"
     assert boxes.count() == 0 and "Nothing alarming" in lesson.inner_text()
     wait_for_link(page, {"at": 0})
 
