@@ -69,7 +69,8 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
             raise HTTPException(404, f"at is {at}; allowed: 0 to {len(found.snapshots) - 1}")
         sample = found.snapshots[at]
         if real:
-            sample = next(one for one in found.reals if (one.frames, one.resolution) == (sample.frames, sample.resolution))
+            same = [one for one in found.reals if one.frames == sample.frames and one.resolution == sample.resolution]
+            sample = (same or found.reals)[-1]
         return Response(sample.path.read_bytes(), media_type="image/png",
                         headers={"X-Frames": str(sample.frames), "X-Resolution": str(sample.resolution)})
 

@@ -36,8 +36,8 @@ def test_every_case_is_recorded_and_can_be_had(tmp_path: Path) -> None:
         assert answer.content == snapshots[1].path.read_bytes()
         assert answer.headers["X-Frames"] == str(snapshots[1].frames)
         reals = app.get(f"/api/learn/failures/{name}/sheet", params={"at": 1, "real": True})
-        assert reals.content == (FOLDER / name / "samples" / f"reals-{snapshots[1].frames}x{snapshots[1].resolution}.png"
-                                 ).read_bytes()
+        size = f"{snapshots[1].frames}x{snapshots[1].resolution}"
+        assert reals.content == (FOLDER / name / "samples" / f"reals-{size}.png").read_bytes()
         assert app.get(f"/api/learn/failures/{name}/sheet", params={"at": len(snapshots)}).status_code == 404
     assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file()) < 4_000_000
 
