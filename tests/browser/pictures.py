@@ -1,0 +1,78 @@
+"""The pictures of README, made anew from what assets/ ships: python -m tests.browser.pictures [--out docs/images]
+
+data.png is of imported clips, which nobody is given; it is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pvswgan.checkpoint import ASSETS
+from tests.browser import chromium, studio_at
+from tests.browser.exploring import enter
+from tests.browser.learn_page import open_lesson
+
+NAMES = ("toyfaces-swgan", "toyfaces-wgan-gp")
+MODEL = f"asset:{NAMES[0]}"
+
+
+def train(page: Any, url: str) -> None:
+    """A training that is done: ruler, samples beside reals."""
+    page.goto(f"{url}/?tab=train")
+    page.wait_for_selector("#pvs-train", timeout=60000)
+    page.wait_for_timeout(3000)
+    page.evaluate("(run) => pvs.openTab('train', { run })", NAMES[0])
+    page.wait_for_timeout(4000)
+
+
+def explore(page: Any, url: str) -> None:
+    """A clip, and sliders along the principal directions with what each does."""
+    enter(page, url, f"?model={MODEL}")
+    page.get_by_label("Seed", exact=True).fill("12")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(9000)  # the strips of the directions
+
+
+def latents(page: Any, url: str) -> None:
+    """Points of the first layer's activations, and the clip of one."""
+    page.goto(f"{url}/?tab=latents")
+    page.wait_for_selector("#pvs-latents .plot-container", timeout=60000)
+    page.wait_for_timeout(6000)
+
+
+def learn(page: Any, url: str) -> None:
+    """The critic and its leash."""
+    open_lesson(page, url, "critic", {"leash": "gp", "steps": 300})
+    page.wait_for_function("pvs.learnCritic.path.length >= 300", timeout=60000)
+    page.wait_for_timeout(2000)
+
+
+PICTURES: dict[str, tuple[Callable[[Any, str], None], int]] = {
+    "studio": (train, 900), "explore": (explore, 1000), "latents": (latents, 1300), "learn": (learn, 1000)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--only", choices=PICTURES, action="append")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as runs:
+        for name in NAMES:
+            shutil.copytree(ASSETS / name, Path(runs) / name)
+        with studio_at(runs=Path(runs), assets=ASSETS) as url, chromium() as browser:
+            for name in options.only or PICTURES:
+                show, high = PICTURES[name]
+                page = browser.new_page(viewport={"width": 1400, "height": high})
+                show(page, url)
+                page.screenshot(path=options.out / f"{name}.png")
+                page.close()
+                print(options.out / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
