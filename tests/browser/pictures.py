@@ -53,7 +53,7 @@ def learn(page: Any, url: str) -> None:
 
 
 PICTURES: dict[str, tuple[Callable[[Any, str], None], int]] = {
-    "studio": (train, 900), "explore": (explore, 1000), "latents": (latents, 1300), "learn": (learn, 1000)}
+    "studio": (train, 1180), "explore": (explore, 1000), "latents": (latents, 1300), "learn": (learn, 1000)}
 
 
 def main() -> None:
