@@ -38,6 +38,7 @@ READABLE = 0.4  # R2 on real clips, from which a factor counts
 FACES = 1024  # samples whose factors are read
 WALKED = 64  # samples that are moved along a direction
 STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)  # standard deviations
+PLACE = ("stage", "frames", "resolution", "alpha", "phase")  # of the last line of statistics
 TOLD = 0.05  # share of a factor's variance from which it is told of
 say = Console(markup=False, highlight=False).print
 
@@ -142,8 +143,9 @@ def _statistics(run: Path, at: int, folder: Path) -> None:
     lines = [line for line in read.stats() if line.get("clips", 0) <= at]
     write_text(folder / "stats.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     status = read.status() or {}
+    place = {key: lines[-1][key] for key in PLACE if lines and key in lines[-1]}
     write_text(folder / "status.json", json.dumps({
-        "state": "finished", "message": f"trained for {at / 1000:g} kimg", "clips": at, "kimg": at / 1000,
+        "state": "finished", "message": f"trained for {at / 1000:g} kimg", "clips": at, "kimg": at / 1000, **place,
         "device": status.get("device"), "total_kimg": at / 1000, "eta_s": 0.0, "error": None}, indent=1) + "\n")
 
 

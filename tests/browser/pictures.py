@@ -36,6 +36,8 @@ def explore(page: Any, url: str) -> None:
     page.get_by_label("Seed", exact=True).fill("12")
     page.keyboard.press("Enter")
     page.wait_for_timeout(9000)  # the strips of the directions
+    page.evaluate("pvs.explore.timeline.seek(8)")
+    page.wait_for_timeout(500)
 
 
 def latents(page: Any, url: str) -> None:

@@ -66,7 +66,8 @@ def test_one_clip_and_the_profile_print_their_tables(monkeypatch):
     monkeypatch.setattr(train.benchmark.clip, "SIZES", {"4x8x8": ((4, 4), (4, 8))})
     found = CliRunner().invoke(app, ["clip", "--draws", "3"])
     assert found.exit_code == 0 and "4x8x8" in found.output
-    sizes = ["growth.resolution=8", "growth.frames=4", "train.batch=4", "growth.fade_kimg=1", "growth.stable_kimg=1"]
+    sizes = ["growth.resolution=8", "growth.frames=4", "train.batch=4", "train.lr=0.001", "growth.fade_kimg=1",
+             "growth.stable_kimg=1"]
     found = CliRunner().invoke(app, ["where", "1", *(word for size in sizes for word in ("--set", size))])
     assert found.exit_code == 0 and "weight gradients" in found.output
     with pytest.raises(ValueError, match="stage is 7; allowed: 0 to"):

@@ -37,7 +37,7 @@ def test_both_columns_are_the_same_latents_on_one_clock(page: Any, url: str) -> 
         seen = pixels(page, f"{LESSON} .pc-column:nth-child({place + 1}) canvas")
         size = seen.shape[1]
         clips = np.concatenate([to_uint8(model.sample(1, seed=seed))[0, 5] for seed in (7, 8, 9)])
-        wide = np.kron(clips, np.ones((size // 16, size // 16, 1)))
+        wide = np.kron(clips, np.ones((size // model.resolution, size // model.resolution, 1)))
         assert np.abs(seen.astype(float) - wide).mean() < 8, name  # JPEG; another frame is 20 and more off
 
     page.locator(LESSON).get_by_label("Look").select_option("wipe")
