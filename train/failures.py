@@ -14,25 +14,24 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
-from rich.console import Console
 
 from pvswgan.checkpoint import ASSETS
-from train.config import ConfigError, installed
+from train.config import installed
 from train.machine import machine
 from train.process import train_on
-from train.run import RunFolder, write_text
+from train.run import RunFolder, folder_bytes, replaced, write_text
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "failures"
 DIGITS = 4
 KEPT = ("clips", "kimg", "stage", "phase", "alpha", "clips_per_s", "loss_G", "loss_D", "score_real", "score_fake",
         "distance", "gradient_penalty", "slope_penalty", "grad_norm_G", "grad_norm_D", "mask")
-say = Console(markup=False, highlight=False).print
+STATUS = ("state", "message", "error", "device", "clips", "kimg", "total_kimg", "snapshot", "seconds", "cpu_seconds")
 
 
 def main(only: Annotated[list[str] | None, typer.Option(help="a file's name without .yaml; may be repeated")] = None,
@@ -40,9 +39,10 @@ def main(only: Annotated[list[str] | None, typer.Option(help="a file's name with
          out: Annotated[Path, typer.Option(help="folder to fill")] = ASSETS / "failures",
          threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1) -> None:
     """Train all of them (or go on), one after the other, and keep what the lesson needs."""
+    torch.set_num_threads(threads)      # what machine() tells of the trainings
     configs = {path.stem: path for path in installed(CONFIGS)}
     if unknown := sorted(set(only or []) - set(configs)):
-        say(f"--only is {unknown[0]}; allowed: {', '.join(configs)}")
+        print(f"--only is {unknown[0]}; allowed: {', '.join(configs)}", file=sys.stderr)
         raise typer.Exit(2)
     for name in only or configs:
         run = work / name
@@ -51,11 +51,11 @@ def main(only: Annotated[list[str] | None, typer.Option(help="a file's name with
             if not ended(run):
                 raise typer.Exit(code or 130)
         try:
-            size = keep(run, out / name)
-        except (OSError, ConfigError, ValueError) as error:
+            keep(run, out / name)
+        except OSError as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from None
-        say(f"{out / name}: {size / 1e6:.2f} MB")
+        print(f"{out / name}: {folder_bytes(out / name) / 1e6:.2f} MB")
 
 
 def ended(run: Path) -> bool:
@@ -65,26 +65,20 @@ def ended(run: Path) -> bool:
         status.get("state") == "failed" and "not finite" in str(status.get("error")))
 
 
-def keep(run: Path, out: Path) -> int:
-    """Write OUT, whole or not at all; what was in it is replaced. Returns its bytes."""
+def keep(run: Path, out: Path) -> None:
+    """Write OUT, whole or not at all; what was in it is replaced."""
     folder = RunFolder(run)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as made:
-        path = Path(made)
-        (path / "samples").mkdir()
-        shutil.copy(run / "config.yaml", path)
-        status = folder.status() or {}
-        told = {key: status.get(key) for key in ("state", "message", "error", "device", "clips", "kimg", "total_kimg",
-                                                 "snapshot", "seconds", "cpu_seconds")}
-        write_text(path / "status.json", json.dumps(told | {"machine": machine()}, indent=1) + "\n")
-        write_text(path / "stats.jsonl", "".join(
+    status = folder.status() or {}
+    with replaced(out) as made:
+        shutil.copy(run / "config.yaml", made)
+        write_text(made / "status.json", json.dumps({key: status.get(key) for key in STATUS}
+                                                    | {"machine": machine()}, indent=1) + "\n")
+        write_text(made / "stats.jsonl", "".join(
             json.dumps({key: rounded(line[key]) for key in KEPT if key in line}) + "\n"
             for line in folder.stats() if "event" not in line))
+        (made / "samples").mkdir()
         for sample in folder.samples():
-            shutil.copy(sample.path, path / "samples")
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(path, out)
-    return sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+            shutil.copy(sample.path, made / "samples")
 
 
 def rounded(value: Any) -> Any:

@@ -16,9 +16,7 @@ Needs what the studio needs, not only what a training does.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +35,7 @@ from train.clips import store_of
 from train.config import Config, ConfigError, load
 from train.machine import machine
 from train.memory import step_memory
-from train.run import RunFolder, write_text
+from train.run import RunFolder, folder_bytes, replaced, write_text
 from train.study.measure import clock, seconds_at
 from train.work import step_flops
 
@@ -52,17 +50,13 @@ def main(growing: Annotated[Path, typer.Option(help="run folder of the one that 
          fixed: Annotated[Path, typer.Option(help="run folder of the one that does not")],
          out: Annotated[Path, typer.Option(help="folder to fill")] = ASSETS / "recorded") -> None:
     """Read both runs, draw, and fill the folder; what was in it is replaced once all of it is there."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as made:
-        try:
-            record(growing, fixed, Path(made))
-        except (CheckpointError, ConfigError, DataError, OSError) as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(2) from None
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(made, out)
-    files = list(out.iterdir())
-    print(f"{out}: {len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
+    try:
+        with replaced(out) as made:
+            record(growing, fixed, made)
+    except (CheckpointError, ConfigError, DataError, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    print(f"{out}: {len(list(out.iterdir()))} files, {folder_bytes(out) / 1e6:.2f} MB")
 
 
 def record(growing: Path, fixed: Path, out: Path) -> None:

@@ -33,9 +33,10 @@ STILL = 0.5  # grey levels: real clips that change less hold no motion to miss
 # Statistics: medians of RECENT ticks against those before them in the same stage.
 TAIL_BYTES = 400_000
 RECENT, EARLIER = 8, 16
+JUDGED = ("distance", "grad_norm_G")
 DRIFTED = 2.0
 VANISHED = 0.1
-RAN_AWAY = 10.0  # so many times what a stage began with, of scores and gradients both; healthy ones stay below 1.1
+RAN_AWAY = 10.0  # so many times what a stage began with, of scores and gradients both; healthy: test_alerts.py
 
 # Disk: room for fewer snapshots than this, or less than so many bytes.
 SNAPSHOTS_LEFT = 5
@@ -155,47 +156,48 @@ def flicker(looks: Sequence[Look], plan: GrowthPlan | None) -> Alert | None:
 def critic_too_strong(rows: Sequence[dict[str, Any]]) -> Alert | None:
     """Within a stage the critic's scores of real and generated drift apart while the generator's gradient vanishes:
     the medians of the last ticks, against those of the ticks before. Either alone is common and harmless."""
-    stage = rows[-1].get("stage") if rows else None
-    here = [row for row in rows if row.get("stage") == stage and row.get("phase") != "fade"
-            and all(isinstance(row.get(key), (int, float)) for key in ("distance", "grad_norm_G"))]
-    recent, earlier = here[-RECENT:], here[:-RECENT][-3 * EARLIER:]
-    if len(earlier) < EARLIER:
+    here = _judged(rows)
+    before, now = here[:-RECENT][-3 * EARLIER:], here[-RECENT:]
+    if len(before) < EARLIER:
         return None
-    apart, apart_before = (median(row["distance"] for row in part) for part in (recent, earlier))
-    pull, pull_before = (median(row["grad_norm_G"] for row in part) for part in (recent, earlier))
-    if not (apart > 0 and apart > DRIFTED * abs(apart_before) and pull < VANISHED * pull_before):
+    distance, pull = ([median(row[key] for row in part) for part in (before, now)] for key in JUDGED)
+    if not (distance[1] > 0 and distance[1] > DRIFTED * abs(distance[0]) and pull[1] < VANISHED * pull[0]):
         return None
     return Alert("critic", "The critic is too strong: it tells real from generated ever more surely, and the generator "
-                 "has hardly any gradient left to learn from.",
-                 [("distance of the scores", f"{apart_before:.3g} → {apart:.3g}"),
-                  ("generator’s gradient", f"{pull_before:.3g} → {pull:.3g}"), _medians(earlier, recent)],
-                 [curves("The curves", ["scores", "distance", "gradients"], earlier[0]["clips"], recent[-1]["clips"])])
+                 "has hardly any gradient left to learn from.", *_evidence(before, now, distance, pull))
 
 
 def critic_runs_away(rows: Sequence[dict[str, Any]], plan: GrowthPlan | None) -> Alert | None:
     """Within a stage both the critic's scores and the generator's gradient have grown many times over since it began:
     a critic whose slope is held near 1 cannot do that. The first stage, where both begin near 0, is left alone."""
-    stage, young = rows[-1].get("stage") if rows else None, young_until(plan)
-    here = [row for row in rows if row.get("stage") == stage and row.get("phase") != "fade" and row["clips"] > young
-            and all(isinstance(row.get(key), (int, float)) for key in ("distance", "grad_norm_G"))]
-    recent, begun = here[-RECENT:], here[:-RECENT][:EARLIER]
-    if len(begun) < EARLIER:
+    young = young_until(plan)
+    here = [row for row in _judged(rows) if row["clips"] > young]
+    before, now = here[:-RECENT][:EARLIER], here[-RECENT:]
+    if len(before) < EARLIER:
         return None
-    apart, apart_before = (median(abs(row["distance"]) for row in part) for part in (recent, begun))
-    pull, pull_before = (median(row["grad_norm_G"] for row in part) for part in (recent, begun))
-    if not (apart > RAN_AWAY * apart_before > 0 and pull > RAN_AWAY * pull_before > 0):
+    distance, pull = ([median(abs(row[key]) for row in part) for part in (before, now)] for key in JUDGED)
+    if not all(later > RAN_AWAY * earlier > 0 for earlier, later in (distance, pull)):
         return None
     return Alert("runaway", "The critic runs away: its scores and its gradients have grown many times over, as if "
                  "nothing held it. A stronger gradient penalty, or a lower learning rate, may help.",
-                 [("distance of the scores", f"{apart_before:.3g} → {apart:.3g}"),
-                  ("generator’s gradient", f"{pull_before:.3g} → {pull:.3g}"), _medians(begun, recent)],
-                 [curves("The curves", ["scores", "distance", "gradients"], begun[0]["clips"], recent[-1]["clips"])])
+                 *_evidence(before, now, distance, pull))
 
 
-def _medians(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """Of which ticks."""
-    spans = (f"{kimg(rows[0]['clips'])} to {kimg(rows[-1]['clips'])}" for rows in (before, after))
-    return "medians of", " → ".join(spans)
+def _judged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ticks of the last stage, faded in, that tell of the critic."""
+    stage = rows[-1].get("stage") if rows else None
+    return [row for row in rows if row.get("stage") == stage and row.get("phase") != "fade"
+            and all(isinstance(row.get(key), (int, float)) for key in JUDGED)]
+
+
+def _evidence(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], distance: Sequence[float],
+              pull: Sequence[float]) -> tuple[list[tuple[str, str]], list[dict[str, Any]]]:
+    """An alert's numbers, medians before and now, and where they show."""
+    spans = [f"{kimg(rows[0]['clips'])} to {kimg(rows[-1]['clips'])}" for rows in (before, now)]
+    changed = [(name, f"{earlier:.3g} → {later:.3g}") for name, (earlier, later) in
+               (("distance of the scores", distance), ("generator’s gradient", pull))]
+    return ([*changed, ("medians of", " → ".join(spans))],
+            [curves("The curves", ["scores", "distance", "gradients"], before[0]["clips"], now[-1]["clips"])])
 
 
 def disk_full(disk: dict[str, Any], snapshot_size: int) -> Alert | None:

@@ -71,8 +71,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         if real:
             same = [one for one in found.reals if one.frames == sample.frames and one.resolution == sample.resolution]
             sample = (same or found.reals)[-1]
-        return Response(sample.path.read_bytes(), media_type="image/png",
-                        headers={"X-Frames": str(sample.frames), "X-Resolution": str(sample.resolution)})
+        return Response(sample.path.read_bytes(), media_type="image/png")
 
 
 def there(folder: Path) -> bool:
@@ -90,7 +89,7 @@ def recorded(folder: Path) -> Recorded:
     for place, sample in enumerate(snapshots):
         seen = alerts.looks_of([*reals, *snapshots[: place + 1]])
         looks |= {look.clips: look for look in seen}
-        last = sample is snapshots[-1]
+        last = sample is snapshots[-1]  # then all that followed is known too, such as how it ended
         found = alerts.of_training(status if last else {}, rows if last else [
             row for row in rows if row["clips"] <= sample.clips], seen, plan)
         said.append([asdict(alert) for alert in found if alert])
@@ -105,14 +104,6 @@ def told(found: Recorded, healthy: Recorded | None) -> dict[str, Any]:
                for look in (found.looks.get(one.clips),)]
     configs = [] if healthy is None else [flat(one.run.config()) for one in (found, healthy)]
     return {"plan": train_watch.plan_json(train_watch.plan_of(found.run.config())), "moments": moments,
-            "latents": rows_of(found.reals[-1]), "rows": found.rows,
+            "rows": found.rows,
             "ended": {key: found.status.get(key) for key in ("state", "error", "clips", "machine")},
             "differs": differences(configs) if configs else []}
-
-
-def rows_of(sheet: Sample) -> int:
-    """Clips in a sprite sheet."""
-    from PIL import Image
-
-    with Image.open(sheet.path) as image:
-        return image.height // sheet.resolution

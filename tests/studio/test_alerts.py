@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pvswgan.checkpoint import ASSETS
 from pvswgan.growth import make_plan
-from pvswgan.studio import alerts, sheet_measures
+from pvswgan.studio import alerts, sheet_measures, train_watch
 from tests.studio import fakerun
 from train.run import RunFolder
 
@@ -144,6 +145,15 @@ def test_a_critic_that_runs_away_is_told_and_one_that_grows_a_little_is_not() ->
     assert alerts.critic_runs_away(begun[:10] + late(50.0, 30.0), plan) is None, "too little to compare with"
     first = [{**row, "clips": row["clips"] // 100} for row in begun + late(50.0, 30.0)]
     assert alerts.critic_runs_away(first, plan) is None, "all begins near 0 in the first stage"
+
+
+@pytest.mark.parametrize("name", ["toyfaces-swgan", "toyfaces-wgan-gp", "failures/healthy", "failures/leashed",
+                                  "failures/moving", "failures/flicker"])
+def test_no_moment_of_a_recorded_training_that_held_looks_as_if_it_ran_away(name: str) -> None:
+    run = RunFolder(ASSETS / name)
+    lines, plan = alerts.last_rows(run.path / "stats.jsonl"), train_watch.plan_of(run.config())
+    assert len(lines) > 70 and plan
+    assert not [row["clips"] for i, row in enumerate(lines) if alerts.critic_runs_away(lines[: i + 1], plan)]
 
 
 def test_what_is_not_finite_is_told_with_the_last_good_numbers(tmp_path: Path) -> None:

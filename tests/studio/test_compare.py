@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -102,13 +103,14 @@ def test_of_a_runs_statistics_only_what_is_new_is_read(root: Path) -> None:
 
 def test_what_auto_finds_is_found_once_for_both(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine two starts may find two things, and the pair would differ in more than the loss."""
+    tiny = yaml.safe_load((configs / "tiny.yaml").read_text())
+    for name in ("auto", "float32"):
+        (configs / f"{name}.yaml").write_text(yaml.safe_dump(tiny | {"precision": name}))
     finds = iter(["bfloat16", "float32"])
     monkeypatch.setattr(compare_pair, "choose_precision", lambda *_: next(finds))
-    asked = schema.load(configs / "tiny.yaml").precision
-    changes = [change for _, _, change in compare_pair.plan(Pair(config="tiny", name="duel"))]
-    assert [change.get("precision") for change in changes] == (["bfloat16"] * 2 if asked == "auto" else [None] * 2)
-    (configs / "own.yaml").write_text((configs / "tiny.yaml").read_text() + "\nprecision: float32\n")
-    assert all("precision" not in change for _, _, change in compare_pair.plan(Pair(config="own", name="duel")))
+    changed = {name: [change.get("precision") for _, _, change in compare_pair.plan(Pair(config=name, name="duel"))]
+               for name in ("auto", "float32")}
+    assert changed == {"auto": ["bfloat16", "bfloat16"], "float32": [None, None]}
 
 
 def test_a_pair_differs_in_the_loss_alone(configs: Path, root: Path) -> None:

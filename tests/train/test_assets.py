@@ -47,6 +47,27 @@ def test_a_pair_is_trained_measured_and_shipped(tmp_path, monkeypatch):
     assert assets.common([tmp_path / "runs" / f"pair-{loss}" for loss in assets.LOSSES]) == 128
 
 
+def test_both_compute_in_the_number_format_that_the_first_one_found(tmp_path, monkeypatch):
+    finds, asked = iter(["bfloat16", "float32"]), []
+
+    def train_on(config, run, words, threads):
+        asked.append(words)
+        given = dict(word.split("=") for word in words)
+        run.mkdir(parents=True)
+        (run / "config.yaml").write_text(yaml.safe_dump({"precision": given.get("precision") or next(finds)}))
+        (run / "status.json").write_text('{"state": "finished"}')
+        return 0
+
+    monkeypatch.setattr(assets, "train_on", train_on)
+    monkeypatch.setattr(assets, "common", lambda *_: 0)
+    monkeypatch.setattr(assets, "ship", lambda *_: None)
+    assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
+                kimg=None)
+    assert [RunFolder(tmp_path / "runs" / f"pair-{loss}").config()["precision"] for loss in assets.LOSSES] == [
+        "bfloat16", "bfloat16"]
+    assert [words[0] for words in asked] == ["loss.name=swgan", "loss.name=wgan-gp"]
+
+
 def test_what_cannot_be_read_off_real_clips_names_no_direction(monkeypatch):
     """Its reader still says something of samples, which a direction may explain: the mean brightness, say."""
     model = checkpoint.load(SHIPPED[0])

@@ -4,7 +4,7 @@
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
-  const make = (tag, className = "", text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
+  const make = pvs.node;
 
   pvs.alertBox = ({ kind, sentence, numbers, shown }, onShow) => {
     const box = make("li", "pvs-alert"), facts = make("dl"), row = make("div", "pvs-row");

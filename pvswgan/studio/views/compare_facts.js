@@ -19,8 +19,6 @@
     return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
 
-  const show = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
-
   function cell(tag, text, colour) {
     const node = Object.assign(document.createElement(tag), { textContent: text });
     if (colour) node.style.boxShadow = `inset 0 -3px ${colour}`;
@@ -57,7 +55,7 @@
         const costs = sides.filter((side) => side.costs);
         fill(ref.costs, told, COSTS.map(([name, text]) => [name, ...costs.map((side) => text(side.costs) || "–")]));
         ref.differences.hidden = differences.length === 0;
-        fill(ref.differences, told, differences.map(({ key, values }) => [key, ...values.map(show)]));
+        fill(ref.differences, told, differences.map(({ key, values }) => [key, ...values.map(pvs.written)]));
         ref.noDifferences.textContent = told.length < 2 ? "Two are needed to see a difference."
           : differences.length ? "" : "None: the configurations are the same.";
         view.showSides();

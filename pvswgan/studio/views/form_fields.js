@@ -11,13 +11,6 @@
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.FormFields) return;
 
-  pvs.node = (tag, className = "", text) => {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    return node;
-  };
-
   pvs.FormFields = class FormFields {
     #fields = new Map(); // key -> {about, box, input, mark, reset, usual, words}
     #groups = new Map(); // title -> {details, count, fields: [key]}

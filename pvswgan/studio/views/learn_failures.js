@@ -52,10 +52,10 @@
     at: { value: LAST, min: 0, max: LAST },
     guess: { value: "", of: ["", ...Object.keys(CAUSES)] },
     told: { value: false },
+    smoothing: { value: 0.6, min: 0, max: 0.99, step: 0.01 },
   };
   const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
-  const size = ({ frames, resolution }) => `${frames}×${resolution}×${resolution}`;
-  const written = (value) => (value === null || value === undefined ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
+  const size = pvs.sizeName;
   const SYMPTOMS = { collapse: "collapse", frozen: "frozen motion", flicker: "flicker", critic: "a critic too strong", runaway: "a critic that runs away", nan: "no number" };
 
   pvs.learn.lesson("failures", FIELDS, ({ ref, state, change, attempt }) => {
@@ -64,16 +64,12 @@
     const players = Object.fromEntries(["clip", "real", "healthy"].map((name) => [name, new pvs.SheetPlayer(ref[name], { timeline, columns: 4 })]));
     const known = new Map(), sheets = new Map();
 
-    const once = (map, key, ask) => {
-      if (!map.has(key)) map.set(key, ask());
-      map.get(key).catch(() => map.delete(key)); // to be tried again
-      return map.get(key);
-    };
-    const about = (name) => once(known, name, () => pvs.json(`api/learn/failures/${name}`));
-    const show = attempt(async (player, name, at, rows, real = false) => {
+    const about = (name) => pvs.once(known, name, () => pvs.json(`api/learn/failures/${name}`));
+    const show = attempt(async (player, name, { moments }, at, real = false) => {
       const key = `${name}/sheet?at=${at}${real ? "&real=true" : ""}`;
       player.canvas.dataset.asked = key; // a slower answer to an older wish is not shown
-      const { blob, frames } = await once(sheets, key, () => pvs.request(`api/learn/failures/${key}`).then(pvs.sheetOf));
+      const { blob, rows, frames } = await pvs.once(sheets, key, async () =>
+        pvs.cells(await (await pvs.request(`api/learn/failures/${key}`)).blob(), moments[at].resolution));
       if (player.canvas.dataset.asked !== key) return;
       await player.show(blob, { rows, frames });
       player.canvas.dataset.shown = key;
@@ -85,8 +81,7 @@
       const healthy = await about(found.healthy);
       if (wanted !== state.case) return; // another one was chosen meanwhile
       Object.assign(view, { found, healthy });
-      const last = found.moments.length - 1;
-      ref.at.max = last;
+      ref.at.max = found.moments.length - 1;
       ref.machine.textContent = `Recorded on ${found.ended.machine}.`;
       view.curves.run(wanted, found.plan);
       view.curves.add(found.rows, true);
@@ -98,11 +93,11 @@
 
     function moment() {
       const { found } = view, at = place(), now = found.moments[at], ends = at === found.moments.length - 1;
-      show(players.clip, state.case, at, found.latents);
-      show(players.real, state.case, view.found.moments.findIndex((one) => size(one) === size(now)), found.latents, true); // one sheet a size
+      show(players.clip, state.case, found, at);
+      show(players.real, state.case, found, found.moments.findIndex((one) => size(one) === size(now)), true); // one sheet a size
       ref.at.value = at;
       ref.atText.textContent = pvs.kimg(now.clips);
-      ref.clipText.textContent = `${found.latents} latents, ${size(now)}`
+      ref.clipText.textContent = `the same latents throughout, ${size(now)}`
         + (ends ? found.ended.state === "failed" ? ": the training ended here, by itself" : ": the end" : "");
       const share = (value) => (value === null ? "–" : value < 10 ? `${(100 * value).toFixed(0)} %` : `${value.toFixed(0)} times`);
       ref.numbers.replaceChildren(...[["clips differ, against real ones", share(now.diversity)], ["frames change, against real ones", share(now.motion)]].map(([name, value]) => {
@@ -154,7 +149,7 @@
       head.append(...["setting", "here", "without the fault"].map((text) => make("th", text, { scope: "col" })));
       ref.differs.replaceChildren(head, ...view.found.differs.map(({ key, values }) => {
         const row = make("tr");
-        row.append(make("th", key, { scope: "row" }), ...values.map((value) => make("td", written(value))));
+        row.append(make("th", key, { scope: "row" }), ...values.map((value) => make("td", pvs.written(value))));
         return row;
       }));
       ref.toCritic.hidden = !["runaway", "nan"].includes(state.case);
@@ -164,9 +159,9 @@
     // The healthy training at the moment that is nearest to this one.
     function beside() {
       if (ref.told.hidden) return;
-      const { moments, latents } = view.healthy, { clips } = view.found.moments[place()];
+      const { moments } = view.healthy, { clips } = view.found.moments[place()];
       const at = moments.reduce((best, one, i) => (Math.abs(one.clips - clips) < Math.abs(moments[best].clips - clips) ? i : best), 0);
-      show(players.healthy, view.found.healthy, at, latents);
+      show(players.healthy, view.found.healthy, view.healthy, at);
       ref.healthyText.textContent = `without the fault, after ${pvs.kimg(moments[at].clips)}: ${size(moments[at])}`;
     }
 
@@ -183,7 +178,6 @@
       if (!cases.includes(state.case)) change({ case: cases[0] });
       choices();
       view.curves = new pvs.TrainCurves(ref.curves, ref.choices);
-      view.curves.smooth(ref.smoothing.valueAsNumber);
       draw(new Set(Object.keys(FIELDS)));
     });
 
@@ -200,6 +194,11 @@
     function draw(changed) {
       if (!view.curves) return;
       for (const one of ref.cases.querySelectorAll("input")) one.checked = one.value === state.case;
+      if (changed.has("smoothing")) {
+        ref.smoothing.value = state.smoothing;
+        ref.smoothingText.textContent = state.smoothing.toFixed(2);
+        view.curves.smooth(state.smoothing);
+      }
       if (changed.has("case")) {
         view.found = null;
         return open();
@@ -213,10 +212,7 @@
     ref.causes.addEventListener("change", ({ target }) => change({ guess: target.value }));
     ref.at.addEventListener("input", () => change({ at: ref.at.valueAsNumber }));
     ref.tell.addEventListener("click", () => change({ told: true }));
-    ref.smoothing.addEventListener("input", () => {
-      ref.smoothingText.textContent = ref.smoothing.valueAsNumber.toFixed(2);
-      view.curves?.smooth(ref.smoothing.valueAsNumber);
-    });
+    ref.smoothing.addEventListener("input", () => change({ smoothing: ref.smoothing.valueAsNumber }));
     ref.toTrain.addEventListener("click", () => pvs.openTab("train", { yaml: view.found.yaml, name: state.case }));
     ref.toCritic.addEventListener("click", () => pvs.openTab("learn", { lesson: "critic", state: { leash: "none" } }));
 

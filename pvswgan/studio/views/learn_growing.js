@@ -70,9 +70,7 @@
     const sheets = new Map();
     const moment = (of, at) => {
       const key = `of=${of}&at=${at}`;
-      if (!sheets.has(key)) sheets.set(key, pvs.request(`api/learn/growing/moment?${key}`).then(pvs.sheetOf));
-      sheets.get(key).catch(() => sheets.delete(key)); // to be tried again
-      return sheets.get(key);
+      return pvs.once(sheets, key, () => pvs.request(`api/learn/growing/moment?${key}`).then(pvs.sheetOf));
     };
     const show = attempt(async (player, of, at, row) => {
       const sheet = await moment(of, at);

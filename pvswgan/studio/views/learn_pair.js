@@ -121,7 +121,7 @@
       if (problem) fail(new Error(problem));
       ref.foundPanel.hidden = !studies.length;
       ref.found.replaceChildren(...studies.flatMap((one) => {
-        const scroll = make("div", "", { className: "pn-pair-scroll", tabIndex: 0 }), table = document.createElement("table");
+        const scroll = make("div", "", { className: "pn-scroll", tabIndex: 0 }), table = document.createElement("table");
         const head = table.createTHead().insertRow(), body = table.createTBody();
         scroll.setAttribute("role", "region");
         scroll.setAttribute("aria-label", `Results of the study ${one.name}`);

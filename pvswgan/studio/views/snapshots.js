@@ -180,7 +180,7 @@
     async sheet(item) {
       const { url } = item, known = this.#sheets.get(url);
       this.#sheets.delete(url);
-      const sheet = known || pvs.request(url).then((answer) => answer.blob()).then((blob) => cells(item, blob));
+      const sheet = known || pvs.request(url).then((answer) => answer.blob()).then((blob) => pvs.cells(blob, item.resolution));
       this.#sheets.set(url, sheet); // now the youngest
       for (const old of [...this.#sheets.keys()].slice(0, Math.max(0, this.#sheets.size - KEPT))) this.#sheets.delete(old);
       sheet.catch(() => this.#sheets.delete(url));
@@ -216,10 +216,4 @@
       this.onFit();
     }
   };
-
-  async function cells({ resolution }, blob) {
-    const bytes = new DataView(await blob.slice(0, 24).arrayBuffer()); // a PNG's header; no decoding
-    const along = (at) => Math.max(1, Math.round(bytes.getUint32(at) / resolution));
-    return { blob, frames: along(16), rows: along(20) };
-  }
 })();

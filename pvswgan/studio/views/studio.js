@@ -11,6 +11,10 @@
 //   pvs.plotly()               loads plotly.js on first use; a promise of window.Plotly
 //   pvs.page(element)          {element, ref, fail, fine, attempt} of a page: its [data-ref] nodes and its line for errors
 //   pvs.sheetOf(response)      a sprite sheet: {blob, rows, frames, resolution}
+//   pvs.cells(blob, resolution)   the same of a PNG with frames of that size, told by its header: {blob, rows, frames}
+//   pvs.node(tag, className, text)   an element
+//   pvs.written(value)         a setting's value, to be read
+//   pvs.once(known, key, ask)  the promise that ask() gave for this key of a Map; one that failed is asked for again
 //   pvs.saveFile(response, name)  an answer as a file, under the name that the server gave or else this one; the name
 //   pvs.isDark()               whether the page is dark now
 //   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
@@ -191,6 +195,21 @@
     return { element, ref, fail, fine, attempt };
   };
 
+  pvs.node = (tag, className = "", text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+
+  pvs.written = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
+
+  pvs.once = (known, key, ask) => {
+    if (!known.has(key)) known.set(key, ask());
+    known.get(key).catch(() => known.delete(key)); // to be tried again
+    return known.get(key);
+  };
+
   // mulberry32, a public-domain generator.
   pvs.random = (seed) => {
     let state = seed >>> 0;
@@ -208,6 +227,12 @@
     frames: Number(response.headers.get("X-Frames")),
     resolution: Number(response.headers.get("X-Resolution")),
   });
+
+  pvs.cells = async (blob, resolution) => {
+    const bytes = new DataView(await blob.slice(0, 24).arrayBuffer()); // a PNG's header; no decoding
+    const along = (at) => Math.max(1, Math.round(bytes.getUint32(at) / resolution));
+    return { blob, frames: along(16), rows: along(20) };
+  };
 
   pvs.saveFile = async (response, name) => {
     const link = document.createElement("a");
