@@ -134,6 +134,23 @@ def test_the_same_latents_in_step_wiped_and_as_a_difference(page: Any, url: str,
     page.wait_for_url("**c=run:one@000002000**s=5,2,0.8,side**")
 
 
+def test_a_link_brings_frame_divider_and_smoothing_back(page: Any, url: str) -> None:
+    enter(page, url)
+    at_frame(page, 2)
+    page.get_by_role("radio", name="Wipe").click()
+    part(page, "wipe").fill("0.25")
+    part(page, "smoothing").fill("0.3")
+    page.wait_for_url("**,0.3,0.25,2")
+    before = pixels(part(page, "canvas"))
+    page.reload()
+    page.wait_for_function("window.pvs?.compareView?.timeline.playing === false && pvs.compareView.timeline.frame === 2")
+    assert [part(page, name).input_value() for name in ("wipe", "smoothing", "time")] == ["0.25", "0.3", "2"]
+    page.wait_for_function("(({ length }, all) => length === 2 && all.every((player) => player.sheet))"
+                           "(pvs.compareView.clips.players(), pvs.compareView.clips.players())")
+    settle(page)
+    assert np.array_equal(pixels(part(page, "canvas")), before)
+
+
 def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tmp_path: Path) -> None:
     enter(page, url, "0,1,1,side,0,1,1,steps", (*IDS, "run:young"))
     page.wait_for_selector('#pvs-compare [data-panel="swd"] .plot-container')

@@ -75,7 +75,8 @@
       if (keys.has("ids") && view.options) view.chosen(); // before the list is there: with it
       if (["seed", "rows", "truncation"].some((key) => keys.has(key))) showClips();
       if (["mode", "left", "right", "gain"].some((key) => keys.has(key))) showPair();
-      if (keys.has("along")) view.drawCurves();
+      if (keys.has("along") || keys.has("smoothing")) view.drawCurves();
+      if (keys.has("wipe")) wipe();
     });
 
     // ---- how it is looked at ----------------------------------------------------------------------------------
@@ -101,15 +102,14 @@
     ref.gain.addEventListener("change", () => view.change({ gain: Number(ref.gain.value) }));
 
     const wipe = () => {
-      view.clips.wipe = ref.wipe.valueAsNumber;
-      ref.screen.style.setProperty("--pc-at", ref.wipe.value);
+      view.clips.wipe = ref.wipe.value = state.wipe;
+      ref.screen.style.setProperty("--pc-at", state.wipe);
     };
-    ref.wipe.addEventListener("input", wipe);
+    ref.wipe.addEventListener("input", () => view.change({ wipe: ref.wipe.valueAsNumber }));
     const drag = (event) => {
       if (state.mode !== "wipe" || !event.buttons) return;
       const box = ref.canvas.getBoundingClientRect();
-      ref.wipe.value = (event.clientX - box.left) / box.width;
-      wipe();
+      view.change({ wipe: Math.max(0, Math.min(Math.round((100 * (event.clientX - box.left)) / box.width) / 100, 1)) });
     };
     ref.canvas.addEventListener("pointerdown", (event) => {
       ref.canvas.setPointerCapture(event.pointerId);
@@ -129,8 +129,9 @@
     // ---- the one clock ------------------------------------------------------------------------------------------
     ref.play.addEventListener("click", () => timeline.toggle());
     ref.time.addEventListener("input", () => {
+      const frame = ref.time.valueAsNumber; // before the pause, which shows where the time is
       timeline.pause();
-      timeline.seek(ref.time.valueAsNumber);
+      timeline.seek(frame);
     });
     ref.fps.addEventListener("input", () => {
       timeline.fps = ref.fps.valueAsNumber;
@@ -143,7 +144,10 @@
       ref.play.classList.toggle("playing", timeline.playing);
       ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
     };
-    timeline.listen(showTime);
+    timeline.listen(() => {
+      showTime();
+      if (!timeline.playing) view.follow();
+    });
 
     // ---- from outside -------------------------------------------------------------------------------------------
     ref.refresh.addEventListener("click", attempt(view.refresh));
@@ -158,8 +162,9 @@
     });
     new MutationObserver(() => view.options && view.chosen()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-    ref.along.value = state.along;
     showTime();
+    wipe();
+    if (state.frame !== null) timeline.hold(state.frame);
     const look = attempt(view.refresh);
     pvs.whenShown(element, (on) => {
       if (on && !view.shown) {

@@ -20,7 +20,6 @@
     const data = new Map(); // the run's group -> {rows, measures, waiting}
     const panels = new Map(); // id -> {node, plot, heading}
     const without = new Set(); // assets that came as a file alone
-    let weight = 0.9;
 
     // Every run once, though two of its checkpoints may be compared. Shipped models come with their training's numbers.
     const runs = () => view.sides().filter(({ kind, gone, group }, place, all) =>
@@ -81,7 +80,7 @@
       if (!smooth) return [{ ...base, y, uid: label, mode: few ? "lines+markers" : "lines", line: { color, width: 2 }, marker: { size: 5 },
         hovertemplate: "%{y:.4g}" }];
       return [{ ...base, y, uid: `${label} raw`, mode: "lines", opacity: 0.3, showlegend: false, hoverinfo: "skip", line: { color, width: 1, dash } },
-        { ...base, y: pvs.smoothed(y, weight), uid: label, mode: "lines", line: { color, width: 2, dash }, customdata: y,
+        { ...base, y: pvs.smoothed(y, state.smoothing), uid: label, mode: "lines", line: { color, width: 2, dash }, customdata: y,
           hovertemplate: "%{y:.4g} (raw %{customdata:.4g})" }];
     });
 
@@ -95,6 +94,9 @@
     }
 
     const draw = pvs.latest(async () => {
+      ref.along.value = state.along;
+      ref.smoothing.value = state.smoothing;
+      ref.smoothingText.textContent = state.smoothing.toFixed(2);
       const all = wanted();
       const left = runs().reduce((sum, { group }) => sum + (data.get(group)?.waiting || 0), 0);
       ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
@@ -119,10 +121,6 @@
     view.drawCurves = () => draw(true);
 
     ref.along.addEventListener("change", () => view.change({ along: ref.along.value }));
-    ref.smoothing.addEventListener("input", () => {
-      weight = ref.smoothing.valueAsNumber;
-      ref.smoothingText.textContent = weight.toFixed(2);
-      view.drawCurves();
-    });
+    ref.smoothing.addEventListener("input", () => view.change({ smoothing: ref.smoothing.valueAsNumber }));
   };
 })();

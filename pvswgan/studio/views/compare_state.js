@@ -1,4 +1,4 @@
-// What the Compare page shows, and its address: ?tab=compare&c=ID&c=ID&s=seed,rows,truncation,mode,left,right,gain,along,quiz
+// What the Compare page shows, and its address: ?tab=compare&c=ID&c=ID&s=seed,rows,truncation,mode,left,right,gain,along,quiz,smoothing,wipe,frame (empty: it plays)
 //
 //   pvs.compare.state(view)    fills view.state from the address; view.change({...}), view.listen((keys) => ...),
 //                              view.follow() writes the address
@@ -15,24 +15,27 @@
   pvs.compare.MOST = 4;
   pvs.compare.COLOURS = { light: ["#0072b2", "#c04f00", "#007a58", "#a8447c"], dark: ["#6cc4ff", "#ff9a4d", "#4fd1a5", "#f0a0cf"] };
 
-  const encode = (s) => [s.seed, s.rows, s.truncation, s.mode, s.left, s.right, s.gain, s.along, s.quiz].join(",");
+  const encode = (s, frame) => [s.seed, s.rows, s.truncation, s.mode, s.left, s.right, s.gain, s.along, s.quiz, s.smoothing, s.wipe, frame].join(",");
   const pick = (list, value, otherwise) => (list.includes(value) ? value : otherwise);
   const whole = (text, most, otherwise) => (/^\d+$/.test(text) && Number(text) <= most ? Number(text) : otherwise);
 
+  const share = (text, most, otherwise) => (text && Number(text) >= 0 && Number(text) <= most ? Number(text) : otherwise);
+
   // What cannot be read is as at the beginning.
   function decode(text) {
-    const [seed, rows, truncation, mode, left, right, gain, along, quiz] = (text || "").split(",");
-    const cut = Number(truncation);
+    const [seed, rows, truncation, mode, left, right, gain, along, quiz, smoothing, wipe, frame] = (text || "").split(",");
     const [first, second] = [whole(left, pvs.compare.MOST - 1, 0), whole(right, pvs.compare.MOST - 1, 1)];
     return {
       seed: whole(seed, LAST_SEED, 0), rows: pick(ROWS, Number(rows), 4),
-      truncation: truncation && cut >= 0 && cut <= 1 ? cut : 1, mode: pick(MODES, mode, "side"),
+      truncation: share(truncation, 1, 1), mode: pick(MODES, mode, "side"),
       left: first, right: first === second ? (first + 1) % 2 : second, gain: pick(GAINS, Number(gain), 1),
       along: pick(ALONG, along, "clips"), quiz: whole(quiz, LAST_SEED, 1000),
+      smoothing: share(smoothing, 0.99, 0.9), wipe: share(wipe, 1, 0.5), frame: whole(frame, 255, null),
     };
   }
 
   pvs.compare.state = (view) => {
+    const { timeline } = view;
     const query = new URLSearchParams(location.search), listeners = new Set();
     const here = query.get("tab") === "compare";
     view.state = { ids: here ? query.getAll("c").slice(0, pvs.compare.MOST) : [], ...decode(here ? query.get("s") : "") };
@@ -50,7 +53,7 @@
       url.search = "";
       url.searchParams.set("tab", "compare");
       for (const id of view.state.ids) url.searchParams.append("c", id);
-      url.searchParams.set("s", encode(view.state));
+      url.searchParams.set("s", encode(view.state, timeline.playing ? "" : timeline.frame));
       url.search = url.search.replaceAll("%3A", ":").replaceAll("%40", "@").replaceAll("%2C", ","); // may stand as they are
       return url;
     };

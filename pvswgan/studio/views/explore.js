@@ -88,8 +88,6 @@
     function newLength(frames) {
       timeline.frames = frames;
       ref.time.max = frames - 1;
-      if (view.startFrame !== undefined) timeline.seek(view.startFrame); // of a link
-      view.startFrame = undefined;
       showTime();
     }
 

@@ -45,10 +45,7 @@
 
     // ---- in -------------------------------------------------------------------------------------------------
     function lookAt({ frame, sections, smooth, fps, loop, slice, sheet, pace }) {
-      if (frame !== undefined) {
-        view.startFrame = frame;
-        timeline.pause();
-      }
+      if (frame !== undefined) timeline.hold(frame);
       if (sections) for (const [name, node] of Object.entries(view.sections)) node.open = sections.includes(name);
       if (smooth) view.setPixels("smooth");
       if (fps) view.setSpeed(fps);

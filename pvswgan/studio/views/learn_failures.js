@@ -53,6 +53,7 @@
     guess: { value: "", of: ["", ...Object.keys(CAUSES)] },
     told: { value: false },
     smoothing: { value: 0.6, min: 0, max: 0.99, step: 0.01 },
+    frame: pvs.learn.FRAME,
   };
   const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
   const size = pvs.sizeName;
@@ -216,12 +217,14 @@
     ref.toTrain.addEventListener("click", () => pvs.openTab("train", { yaml: view.found.yaml, name: state.case }));
     ref.toCritic.addEventListener("click", () => pvs.openTab("learn", { lesson: "critic", state: { leash: "none" } }));
 
+    const clock = pvs.learn.clock(ref, timeline, state, change);
     return {
       draw(changed) {
+        clock.draw(changed);
         if (view.cases) draw(changed);
         else load();
       },
-      shown: pvs.learn.plays(ref.play, timeline),
+      shown: clock.shown,
     };
   });
 })();

@@ -16,6 +16,7 @@
     part: { value: 0, min: 0, max: 1, step: 0.01 },
     of: { value: "recorded", of: ["recorded", "paper"] },
     at: { value: MOMENTS - 1, min: 0, max: MOMENTS - 1 },
+    frame: pvs.learn.FRAME,
   };
   const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
   const named = ({ frames, resolution }) => `${frames}×${resolution}×${resolution}`;
@@ -235,15 +236,17 @@
     ref.next.addEventListener("click", () => change({ seed: (state.seed + 1) % (FIELDS.seed.max + 1) }));
     pvs.learn.typed(ref.seed, "seed", FIELDS.seed, state, change);
     ref.toTrain.addEventListener("click", () => pvs.openTab("train", { config: "toyfaces-cpu" }));
+    const clock = pvs.learn.clock(ref, timeline, state, change, () => {
+      drawFade();
+      drawReal();
+    });
     return {
       draw(changed) {
+        clock.draw(changed);
         if (view.recorded) draw(changed);
         else load();
       },
-      shown: pvs.learn.plays(ref.play, timeline, () => {
-        drawFade();
-        drawReal();
-      }),
+      shown: clock.shown,
     };
   });
 })();

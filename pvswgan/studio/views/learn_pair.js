@@ -13,6 +13,8 @@
     wipe: { value: 0.5, min: 0, max: 1, step: 0.01 },
     quiz: { value: 1000, min: 0, max: 99999 },
     along: { value: "clips", of: ["clips", "seconds"] },
+    smoothing: { value: 0.9, min: 0, max: 0.99, step: 0.01 },
+    frame: pvs.learn.FRAME,
   };
 
   const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
@@ -47,6 +49,7 @@
     });
 
     function draw(changed) {
+      clock.draw(changed);
       if (!sides.length) return;
       if (changed.has("seed")) {
         ref.seed.value = state.seed;
@@ -58,10 +61,7 @@
         ref.screen.style.setProperty("--pc-at", state.wipe);
       }
       if (changed.has("quiz")) quiz.of(sides.map(({ id, name }) => ({ id, name })), state.quiz);
-      if (changed.has("along")) {
-        ref.along.value = state.along;
-        view.drawCurves();
-      }
+      if (changed.has("along") || changed.has("smoothing")) view.drawCurves();
     }
 
     pvs.learn.typed(ref.seed, "seed", FIELDS.seed, state, change);
@@ -71,12 +71,7 @@
     ref.toCompare.addEventListener("click", () => pvs.openTab("compare", { ids: sides.map(({ id }) => id) }));
 
     // ---- one clock ----------------------------------------------------------------------------------------------
-    ref.time.addEventListener("input", () => {
-      const frame = ref.time.valueAsNumber; // before the pause, which shows where the time is
-      timeline.pause();
-      timeline.seek(frame);
-    });
-    const plays = pvs.learn.plays(ref.play, timeline, () => {
+    const clock = pvs.learn.clock(ref, timeline, state, change, () => {
       ref.time.max = timeline.frames - 1;
       ref.time.value = timeline.frame;
       ref.counter.textContent = `${timeline.frame + 1} / ${timeline.frames}`;
@@ -146,7 +141,7 @@
     open();
     return { draw, shown: (on) => {
       view.shown = on;
-      plays(on);
+      clock.shown(on);
     } };
   });
 })();

@@ -12,8 +12,9 @@
 //              checks, draws, and has the address follow. draw(changed) is called after every change with the set
 //              of the keys that changed, at first with all of them. shown(on): it comes on the screen, or goes.
 //   pvs.learn.typed(input, key, field, state, change)   a whole number that is typed, where the field allows it
-//   pvs.learn.plays(button, timeline, moved)   a play button; moved() at every change of the timeline. -> the lesson's shown(on),
-//                                              which plays while it is on the screen
+//   pvs.learn.clock(ref, timeline, state, change, moved)   ref.play, and ref.time where there is one, move the timeline; the field
+//                                              `frame: pvs.learn.FRAME` is where it is paused (-1: it plays); moved() at every
+//                                              change of the timeline. -> {draw(changed), shown(on)}: it plays while on the screen
 //   pvs.learn.open   {name, state, ...} of the lesson that is open, for tests
 //   pvs.learn.read(fields, given)     {state, wrong: keys that could not be read}; what is left out is as it begins
 //   pvs.learn.differing(fields, state) what is not as it begins
@@ -63,18 +64,32 @@
       if (Number.isInteger(number) && number >= min && number <= max) change({ [key]: number });
     });
 
-  learn.plays = (button, timeline, moved = () => {}) => {
-    button.addEventListener("click", () => timeline.toggle());
+  learn.FRAME = { value: -1, min: -1, max: 255 };
+  learn.clock = ({ play, time }, timeline, state, change, moved = () => {}) => {
+    let shown = false;
+    const go = () => {
+      if (state.frame >= 0) timeline.hold(state.frame);
+      else if (shown && !pvs.reducedMotion()) timeline.play();
+    };
+    play.addEventListener("click", () => {
+      timeline.toggle();
+      change({ frame: timeline.playing ? -1 : timeline.frame });
+    });
+    time?.addEventListener("input", () => change({ frame: time.valueAsNumber }));
     const follow = () => {
-      button.dataset.playing = String(timeline.playing);
-      button.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
+      play.dataset.playing = String(timeline.playing);
+      play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
       moved();
     };
     timeline.listen(follow);
     follow();
-    return (on) => {
-      if (!on) timeline.pause();
-      else if (!pvs.reducedMotion()) timeline.play();
+    return {
+      draw: (changed) => changed.has("frame") && state.frame !== (timeline.playing ? -1 : timeline.frame) && go(),
+      shown(on) {
+        shown = on;
+        if (on) go();
+        else timeline.pause();
+      },
     };
   };
 

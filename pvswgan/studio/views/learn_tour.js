@@ -11,6 +11,7 @@
     step: { value: 0, min: -3, max: 3, step: 0.05 },
     seed: { value: 1, min: 0, max: 99999 },
     told: { value: false },
+    frame: pvs.learn.FRAME,
   };
   const WIDE = 170, HIGH = 62, EDGE = 14;
   const make = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
@@ -165,12 +166,14 @@
         list();
       })();
     });
+    const clock = pvs.learn.clock(ref, timeline, state, change);
     return {
       draw(changed) {
+        clock.draw(changed);
         if (changed.has("model")) load(state.model);
-        else show(changed);
+        else if (changed.size > changed.has("frame")) show(changed);
       },
-      shown: pvs.learn.plays(ref.play, timeline),
+      shown: clock.shown,
     };
   });
 })();

@@ -4,6 +4,7 @@
 //
 //   const timeline = new pvs.Timeline({fps: 16});       time shared by any number of players, always in step
 //   timeline.frames = 16;  timeline.play(); .pause(); .seek(3); .step(-1); .toggle()
+//   timeline.hold(3)                                    paused there, also where the clip is yet to come (a link's frame)
 //   timeline.frame (0-based, whole), .playing, .fps, .loop ("loop" | "bounce" | "once")
 //   const stop = timeline.listen((timeline) => ...);    at every change of frame, frames or playing
 //
@@ -50,6 +51,7 @@
     #frames = 1;
     #position = 0; // in frames, with fractions; frame = floor
     #direction = 1;
+    #held = null; // a frame that is waited for
     #listeners = new Set();
 
     constructor({ fps = 16, frames = 1, loop = "loop", playing = !pvs.reducedMotion() } = {}) {
@@ -70,7 +72,8 @@
 
     set frames(count) {
       if (count === this.#frames) return;
-      this.#position = Math.min((this.#position / this.#frames) * count, count - 1); // the same share of time
+      const wanted = this.#held ?? (this.#position / this.#frames) * count; // the same share of time
+      this.#position = Math.min(wanted, count - 1);
       this.#frames = count;
       this.#changed();
     }
@@ -79,6 +82,7 @@
       if (this.playing) return;
       if (this.loop === "once" && this.frame === this.#frames - 1) this.#position = 0;
       this.playing = true;
+      this.#held = null;
       run(this);
       this.#changed();
     }
@@ -95,8 +99,15 @@
     }
 
     seek(frame) {
+      this.#held = null;
       this.#position = Math.max(0, Math.min(Math.round(frame), this.#frames - 1));
       this.#changed();
+    }
+
+    hold(frame) {
+      this.pause();
+      this.seek(frame);
+      this.#held = frame;
     }
 
     step(by) {

@@ -32,9 +32,10 @@ def test_lessons_are_listed_and_one_is_open(page: Any, url: str) -> None:
 
 
 def test_a_link_restores_a_lesson_and_reset_takes_it_back(page: Any, url: str) -> None:
-    open_lesson(page, url, "pair", {"seed": 12, "along": "seconds"})
+    open_lesson(page, url, "pair", {"seed": 12, "along": "seconds", "smoothing": 0.5})
     expect(page.locator("#pvs-learn_pair").get_by_label("Seeds from")).to_have_value("12")  # once the models are known
-    wait_for_link(page, {"seed": 12, "along": "seconds"})
+    expect(page.locator("#pvs-learn_pair").get_by_label("Smoothing")).to_have_value("0.5")
+    wait_for_link(page, {"seed": 12, "along": "seconds", "smoothing": 0.5})
     page.locator("#pvs-learn").get_by_role("button", name="Reset").click()
     page.wait_for_function("!location.search.includes('seed')")
     assert page.locator("#pvs-learn_pair").get_by_label("Seeds from").input_value() == "0"
@@ -51,6 +52,20 @@ def test_a_seed_is_typed_and_nonsense_leaves_it_as_it_was(page: Any, url: str, n
         seed.press("Tab")
         expect(seed).to_have_value(str(becomes))
         assert page.evaluate("pvs.learn.open.state.seed") == becomes
+
+
+@pytest.mark.parametrize("name", ["growing", "failures", "pair", "tour"])
+def test_a_link_holds_the_frame_at_which_a_clip_was_paused(page: Any, url: str, name: str) -> None:
+    open_lesson(page, url, name, {"frame": 3})
+    timeline, lesson = f"pvs.learn{name.capitalize()}.timeline", page.locator(f"#pvs-learn_{name}")
+    page.wait_for_function(f"!{timeline}.playing && {timeline}.frame === 3")
+    lesson.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function(f"{timeline}.playing")
+    wait_for_link(page, {})
+    lesson.get_by_role("button", name="Pause", exact=True).click()
+    wait_for_link(page, {"frame": page.evaluate(f"{timeline}.frame")})
+    page.locator("#pvs-learn").get_by_role("button", name="Reset").click()
+    page.wait_for_function(f"{timeline}.playing")
 
 
 @pytest.mark.parametrize("state", ['{"seed": -1}', '{"seed": "<b>"}', '{"nonsense": 1}', "{", "[]", "null",

@@ -47,7 +47,7 @@ def test_both_columns_are_the_same_latents_on_one_clock(page: Any, url: str) -> 
     divider.fill("0")
     right = pixels(page, f"{LESSON} .pc-screen canvas")
     assert np.abs(left.astype(int) - right).mean() > 5
-    wait_for_link(page, {"seed": 7, "mode": "wipe", "wipe": 0})
+    wait_for_link(page, {"seed": 7, "frame": 5, "mode": "wipe", "wipe": 0})
 
     page.locator(LESSON).get_by_role("button", name="Take over in Compare").click()
     page.wait_for_function("window.pvs.compareView?.shown && pvs.compareView.state.ids.length === 2")

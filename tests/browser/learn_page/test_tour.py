@@ -31,6 +31,7 @@ def test_the_slider_moves_the_clip_along_the_direction(page: Any, url: str) -> N
     open_lesson(page, url, "tour", {"seed": 4})
     shown(page, 4, {})
     page.locator(LESSON).get_by_role("button", name="Pause").click()
+    paused = page.evaluate("pvs.learnTour.timeline.frame")
     first = next(iter(SHIPPED))
     slider = page.locator(LESSON).get_by_label("Along the direction")
     slider.fill("2")
@@ -45,7 +46,7 @@ def test_the_slider_moves_the_clip_along_the_direction(page: Any, url: str) -> N
     slider.focus()
     page.keyboard.press("ArrowRight")
     shown(page, 4, {first: 2.05})
-    wait_for_link(page, {"seed": 4, "step": 2.05})
+    wait_for_link(page, {"seed": 4, "step": 2.05, "frame": paused})
 
 
 def test_what_was_measured_is_told_after_the_guess(page: Any, url: str) -> None:
