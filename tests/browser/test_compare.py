@@ -143,7 +143,7 @@ def test_a_link_brings_frame_divider_and_smoothing_back(page: Any, url: str) -> 
     page.wait_for_url("**,0.3,0.25,2")
     before = pixels(part(page, "canvas"))
     page.reload()
-    page.wait_for_function("window.pvs?.compareView?.timeline.playing === false && pvs.compareView.timeline.frame === 2")
+    page.wait_for_function("(({ playing, frame }) => !playing && frame === 2)(window.pvs?.compareView?.timeline ?? {})")
     assert [part(page, name).input_value() for name in ("wipe", "smoothing", "time")] == ["0.25", "0.3", "2"]
     page.wait_for_function("pvs.compareView.clips.players().filter((player) => player.sheet).length === 2")
     settle(page)
