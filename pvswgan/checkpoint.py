@@ -86,9 +86,10 @@ def plan_of(config: Mapping[str, Any]) -> GrowthPlan:
     return make_plan(**config["growth"])
 
 
-def build_generator(config: Mapping[str, Any]) -> Generator:
+def build_generator(config: Mapping[str, Any], replicate: bool | None = None) -> Generator:
     """An untrained generator of the sizes and the system that a resolved configuration asks for.
 
+    replicate: whether its convolutions repeat the end frames in time; None: as in the training (network.still).
     Another system's (pvswgan.baselines) goes by the same type: it has what a Model needs, `start`, `grow` and `sizes`,
     but not the layers.
     """
@@ -96,15 +97,20 @@ def build_generator(config: Mapping[str, Any]) -> Generator:
     system = net.get("system", "pvswgan")                     # older files do not say
     if system != "pvswgan":
         return cast(Generator, baselines.make_generator(system, plan_of(config).sizes[-1]))
-    return Generator(plan_of(config).sizes, net["latent_dim"], net["fmap_base"], net["fmap_max"])
+    still = net.get("still", False) if replicate is None else replicate
+    return Generator(plan_of(config).sizes, net["latent_dim"], net["fmap_base"], net["fmap_max"], still)
 
 
 def save_network(path: str | Path, generator: Generator, config: Mapping[str, Any], *, clips: int, stage: int,
                  alpha: float, half: bool = False) -> None:
-    """The averaged generator, ready to use. `half`: float16 weights, for the files in assets/."""
+    """The averaged generator, ready to use. `half`: float16 weights, for the files in assets/.
+
+    Whether it repeats the end frames in time goes into the header: a network that was trained with zeros there may be
+    sampled so (docs/RESULTS.md).
+    """
     tensors = {k: v.half() if half else v.float() for k, v in generator.state_dict().items()}
     save_tensors(path, tensors, {"kind": "network", "config": dict(config), "clips": clips, "stage": stage,
-                                 "alpha": alpha})
+                                 "alpha": alpha, "replicate": getattr(generator, "still", False)})
 
 
 def network_checkpoints(run: str | Path) -> list[Path]:
@@ -218,7 +224,7 @@ def load(name: str | Path, device: str | torch.device = "cpu") -> Model:
     if info.get("kind") != "network":
         raise CheckpointError(f"{path} holds a {info.get('kind')} checkpoint; a *-network.safetensors file is wanted")
     try:
-        generator = build_generator(info["config"])
+        generator = build_generator(info["config"], info.get("replicate"))
         generator.load_state_dict({k: v.float() for k, v in tensors.items()})
         return Model(generator, info["config"], clips=int(info["clips"]), stage=int(info["stage"]),
                      alpha=float(info["alpha"]), path=path, device=device)

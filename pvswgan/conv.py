@@ -83,6 +83,13 @@ def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
     return conv3d(x, widen(w, factors) * scale, stride=factors, padding=(1, 1, 1))
 
 
+def replicate_ends(y: Tensor, x: Tensor, w: Tensor, factors: Triple = (1, 1, 1)) -> None:
+    """Make of y, what conv3d_same or conv_up gave for x and w (D, C, 3, 3, 3), that of x with its first and last frame
+    repeated in place of the zeros in time; in place. Only the first and last frame of y see them, through one tap."""
+    for frame, tap in ((0, 0), (-1, 2)):
+        y[:, :, frame] += torch.nn.functional.conv2d(enlarge(x[:, :, frame], factors[1:]), w[:, :, tap], padding=1)
+
+
 def widen(w: Tensor, factors: Triple) -> Tensor:
     """The kernel w (., ., 3, 3, 3) added to itself shifted by one, in each axis whose factor is 2: 3 -> 4 taps."""
     for axis, factor in enumerate(factors, start=2):
@@ -94,8 +101,8 @@ def widen(w: Tensor, factors: Triple) -> Tensor:
     return w
 
 
-def enlarge(x: Tensor, factors: Triple) -> Tensor:
-    """Nearest enlargement by whole factors: (N, C, T, H, W) -> (N, C, T*f0, H*f1, W*f2)."""
+def enlarge(x: Tensor, factors: tuple[int, ...]) -> Tensor:
+    """Nearest enlargement by whole factors: (N, C, T, H, W) -> (N, C, T*f0, H*f1, W*f2); frames (N, C, H, W) alike."""
     for axis, factor in enumerate(factors, start=2):
         if factor != 1:
             x = x.repeat_interleave(factor, axis)

@@ -68,15 +68,20 @@ class _Ready:
         assert isinstance(layer, Conv)
         weight = (layer.weight * layer.scale).to(dtype)
         self.up, self.bias = layer.up, layer.bias.detach().to(dtype)
+        taps = [weight[:, :, 0].contiguous(), weight[:, :, 2].contiguous()]
         if self.up != (1, 1, 1):
             weight = widen(weight, self.up).flip([2, 3, 4]).transpose(0, 1)
         self.weight = to_layout(weight)
+        self.ends = [(0, taps[0]), (-1, taps[1])] if layer.replicate else []
 
     def __call__(self, x: Tensor) -> Tensor:
+        before = x
         if self.up != (1, 1, 1):
             x = F.conv_transpose3d(x, self.weight, self.bias, stride=self.up, padding=1)
         else:
             x = _conv3d(x, self.weight, self.bias)
+        for frame, tap in self.ends:
+            x[:, :, frame] += F.conv2d(enlarge(before[:, :, frame], self.up[1:]), tap, padding=1)
         x = F.leaky_relu_(x, 0.2)
         norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
         return x.mul_(norm.square_().div_(x.shape[1]).add_(1e-8).rsqrt_().to(x.dtype))

@@ -21,13 +21,15 @@ class Conv(nn.Module):
 
     (N, in, T, H, W) -> (N, out, T', H', W'). `up` and `down` are the factors (T, H, W), ones and twos, by which it
     enlarges before or averages after the convolution, in one fused operation. `after` takes the result and the bias:
-    add_bias, or what activation.py has.
+    add_bias, or what activation.py has. `replicate`: before the first and after the last frame stands that frame once
+    more (kernels of 3, not with `down`); else zeros, as everywhere in space.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, gain: float = SQRT2,
-                 up: Triple = (1, 1, 1), down: Triple = (1, 1, 1), after: After | None = None) -> None:
+                 up: Triple = (1, 1, 1), down: Triple = (1, 1, 1), after: After | None = None,
+                 replicate: bool = False) -> None:
         super().__init__()
-        self.up, self.down, self.after = up, down, after or add_bias
+        self.up, self.down, self.after, self.replicate = up, down, after or add_bias, replicate
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.scale = gain / math.sqrt(inputs * kernel**3)
@@ -40,6 +42,8 @@ class Conv(nn.Module):
             y = conv.conv_down(x, w, self.down)
         else:
             y = conv.conv3d_same(x, w)
+        if self.replicate:
+            conv.replicate_ends(y, x, w, self.up)
         return self.after(y, self.bias)
 
 

@@ -54,24 +54,29 @@ class Generator(Network):
     dtype = torch.float32
 
     def __init__(self, sizes: Sequence[tuple[int, int]], latent_dim: int = 128, fmap_base: int = 1024,
-                 fmap_max: int = 128) -> None:
+                 fmap_max: int = 128, still: bool = False) -> None:
         super().__init__()
         check_sizes(sizes)
         self.sizes = [(int(t), int(r)) for t, r in sizes]
-        self.latent_dim = latent_dim
+        self.latent_dim, self.still = latent_dim, still
         self.parts: dict[str, slice] = {}       # of z, by name: here it has none (pvswgan.baselines has one that does)
         width = [channels(r, fmap_base, fmap_max) for _, r in self.sizes]
         self.base = (width[0], self.sizes[0][0], self.sizes[0][1], self.sizes[0][1])
-        self.dense = nn.Parameter(torch.randn(width[0] * self.base[1] * self.base[2] ** 2, latent_dim))
+        self.dense = nn.Parameter(self._dense())
         self.dense_bias = nn.Parameter(torch.zeros(width[0]))    # one a channel, not one a unit
         self.dense_scale = SQRT2 / 4 / latent_dim**0.5
-        self.first = Conv(width[0], width[0], after=bias_act_norm)
+        self.first = Conv(width[0], width[0], after=bias_act_norm, replicate=still)
         self.blocks = nn.ModuleList()
         for i in range(1, len(self.sizes)):
             up = factors(self.sizes[i - 1], self.sizes[i])
-            self.blocks.append(nn.ModuleList([Conv(width[i - 1], width[i], up=up, after=bias_act_norm),
-                                              Conv(width[i], width[i], after=bias_act_norm)]))
+            self.blocks.append(nn.ModuleList([Conv(width[i - 1], width[i], up=up, after=bias_act_norm, replicate=still),
+                                              Conv(width[i], width[i], after=bias_act_norm, replicate=still)]))
         self.to_rgb = nn.ModuleList(Conv(w, COLOURS, kernel=1, gain=1) for w in width)
+
+    def _dense(self) -> Tensor:
+        width, frames, side, _ = self.base
+        weight = torch.randn(width, 1 if self.still else frames, side**2, self.latent_dim)
+        return weight.expand(-1, frames, -1, -1).reshape(-1, self.latent_dim)
 
     def forward(self, z: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
         """Clips of `stage` (default: the last) whose layers have faded in by `alpha`."""

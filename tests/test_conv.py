@@ -5,7 +5,17 @@ import torch
 from torch.nn import functional as F
 
 from pvswgan import conv
-from pvswgan.conv import conv3d, conv3d_same, conv_down, conv_up, enlarge, input_gradients_only, shrink, widen
+from pvswgan.conv import (
+    conv3d,
+    conv3d_same,
+    conv_down,
+    conv_up,
+    enlarge,
+    input_gradients_only,
+    replicate_ends,
+    shrink,
+    widen,
+)
 
 FACTORS = [f for f in itertools.product((1, 2), repeat=3) if f[1] == f[2]]
 DOUBLE = {"dtype": torch.float64, "requires_grad": True}
@@ -24,6 +34,20 @@ def test_first_and_second_derivatives_are_numerical_ones(function, factors):
     x, w = torch.randn(1, 2, 2, 4, 4, **DOUBLE), torch.randn(2, 2, 3, 3, 3, **DOUBLE)
     assert torch.autograd.gradcheck(lambda x, w: function(x, w, factors), (x, w), fast_mode=True)
     assert torch.autograd.gradgradcheck(lambda x, w: function(x, w, factors), (x, w), fast_mode=True)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+@pytest.mark.parametrize("factors", FACTORS)
+def test_repeated_ends_are_those_of_a_clip_with_its_end_frames_twice(factors, frames):
+    x, w = torch.randn(2, 3, frames, 4, 6, **DOUBLE), torch.randn(5, 3, 3, 3, 3, **DOUBLE)
+    ours = conv_up(x, w, factors)
+    replicate_ends(ours, x, w, factors)
+    longer = F.pad(enlarge(x, factors), (0, 0, 0, 0, 1, 1), mode="replicate")
+    theirs = F.conv3d(longer, w, padding=(0, 1, 1))
+    torch.testing.assert_close(ours, theirs)
+    of = torch.randn_like(ours)
+    for a, b in zip(torch.autograd.grad(ours, (x, w), of), torch.autograd.grad(theirs, (x, w), of), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize("stride, padding, size", [((1, 1, 1), (0, 0, 0), 5), ((2, 2, 2), (1, 1, 1), 5),

@@ -7,10 +7,10 @@ from pvswgan.networks import Generator
 SIZES = [(4, 4), (8, 8), (8, 16), (16, 16)]
 
 
-@pytest.fixture
-def generator():
+@pytest.fixture(params=[False, True], ids=["as released", "still"])
+def generator(request):
     torch.manual_seed(0)
-    g = Generator(SIZES, 16, 64, 8)
+    g = Generator(SIZES, 16, 64, 8, still=request.param)
     for parameter in g.parameters():                  # as after a training: biases are not zero
         torch.nn.init.normal_(parameter) if parameter.ndim > 1 else torch.nn.init.normal_(parameter, std=0.2)
     return g

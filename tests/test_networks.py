@@ -82,6 +82,18 @@ def test_discriminator_is_the_authors(name, record_property):
         assert difference < TOLERANCE, key
 
 
+def test_clips_that_begin_as_stills_are_stills_until_the_first_layers_frames_differ():
+    torch.manual_seed(0)
+    g = Generator([(4, 4), (8, 8), (8, 16)], 16, 64, 8, still=True)
+    z = torch.randn(4, 16)
+    with torch.no_grad():
+        for stage in range(3):
+            clips = g(z, stage)
+            assert clips.diff(dim=2).abs().max() < 1e-4 < clips.diff(dim=3).abs().max()
+    g(z, 2).diff(dim=2)[:, :, 3].sum().backward()       # what asks for motion tells the first layer's frames apart
+    assert g.dense.grad.view(*g.base, 16).std(1).max() > 0
+
+
 @pytest.mark.parametrize("grow", [(8, 4), (4, 8), (8, 8)], ids=["time", "space", "both"])
 def test_a_fade_goes_from_the_old_picture_to_the_new(grow):
     torch.manual_seed(0)

@@ -44,7 +44,7 @@ def _check_system(config: Config) -> list[str]:
     if system == "pvswgan":
         return wrong
     own = [(f"network.{name}", getattr(config.network, name), Network.model_fields[name].default)
-           for name in ("latent_dim", "fmap_base", "fmap_max", "mbstd_group")]
+           for name in ("latent_dim", "fmap_base", "fmap_max", "mbstd_group", "still")]
     own.append(("train.gp_interval", config.train.gp_interval, Train.model_fields["gp_interval"].default))
     wrong += [f"{key} is {value}: allowed with network.system {system}: {usual}, which says nothing there"
               for key, value, usual in own if value != usual]

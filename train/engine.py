@@ -53,7 +53,7 @@ class Engine:
     def _build(self) -> None:
         """Networks and loss."""
         net = self.config.network
-        self.G = Generator(self.plan.sizes, net.latent_dim, net.fmap_base, net.fmap_max).to(self.device)
+        self.G = Generator(self.plan.sizes, net.latent_dim, net.fmap_base, net.fmap_max, net.still).to(self.device)
         self.D = Discriminator(self.plan.sizes, net.fmap_base, net.fmap_max, net.mbstd_group).to(self.device)
         self.loss = make_loss(self.config, self.D.features).to(self.device)
 

@@ -83,6 +83,9 @@ class Network(Section):
     fmap_base: Whole = Field(
         1024, ge=8, le=16384, description="channels at H pixels: fmap_base * 2 / H, at most fmap_max")
     fmap_max: Whole = Field(128, ge=1, le=1024, description="the most channels that a layer has")
+    still: bool = Field(
+        False, description="clips begin as still pictures and learn to move: all frames of G's first layer begin "
+        "alike, and G repeats the first and the last frame where the released code pads time with zeros")
     mbstd_group: Whole = Field(4, ge=1, description="clips that share a minibatch standard deviation")
 
 

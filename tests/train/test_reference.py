@@ -18,8 +18,8 @@ LOSSES = [{"name": "swgan"}, {"name": "swgan", "slope_penalty": "as_released", "
           {"name": "wgan-gp"}]
 
 
-def _pair(loss, dtype, seed=0):
-    config = tiny.config(**CONFIG, loss=loss, seed=seed)
+def _pair(loss, dtype, seed=0, still=False):
+    config = tiny.config(**CONFIG | {"network": CONFIG["network"] | {"still": still}}, loss=loss, seed=seed)
     engine, plain = Engine(config, torch.device("cpu"), "float32"), Reference(config, torch.device("cpu"))
     for module in (engine.G, engine.D):
         module.dtype = dtype
@@ -57,13 +57,14 @@ def _compare(engine, plain, stage, alpha, dtype):
     return apart | {"loss_G": abs(float(ours["loss_G"] - theirs["loss_G"])), "G": _apart(engine, plain, "G")}
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=["swgan", "as-released", "wgan-gp"])
+@pytest.mark.parametrize(("loss", "still"), [*((loss, False) for loss in LOSSES), (LOSSES[0], True)],
+                         ids=["swgan", "as-released", "wgan-gp", "still"])
 @pytest.mark.parametrize(("stage", "alpha"), [(0, 1.0), (1, 0.25), (2, 0.5), (3, 0.75), (3, 1.0)])
-def test_losses_and_gradients_are_the_references(loss, stage, alpha, monkeypatch):
+def test_losses_and_gradients_are_the_references(loss, still, stage, alpha, monkeypatch):
     rand, randn = torch.rand, torch.randn                           # mixing factors and latents in float64 too
     monkeypatch.setattr(torch, "rand", lambda *size, **more: rand(*size, **more).double())
     monkeypatch.setattr(torch, "randn", lambda *size, **more: randn(*size, **more).double())
-    apart = _compare(*_pair(loss, torch.float64), stage, alpha, torch.float64)
+    apart = _compare(*_pair(loss, torch.float64, still=still), stage, alpha, torch.float64)
     assert max(apart.values()) < 1e-9, apart
 
 

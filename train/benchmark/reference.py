@@ -28,16 +28,18 @@ ONES = (1, 1, 1)
 
 class Conv(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, gain: float = SQRT2,
-                 up: tuple[int, int, int] = ONES, down: tuple[int, int, int] = ONES) -> None:
+                 up: tuple[int, int, int] = ONES, down: tuple[int, int, int] = ONES, replicate: bool = False) -> None:
         super().__init__()
-        self.up, self.down, self.pad = up, down, kernel // 2
+        self.up, self.down, self.pad, self.replicate = up, down, kernel // 2, replicate
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.scale = gain / (inputs * kernel**3) ** 0.5
 
     def forward(self, x: Tensor) -> Tensor:
-        x = enlarge(x, self.up)
-        return shrink(F.conv3d(x, self.weight * self.scale, self.bias, padding=self.pad), self.down)
+        x, pad = enlarge(x, self.up), (self.pad,) * 3
+        if self.replicate:
+            x, pad = F.pad(x, (0, 0, 0, 0, 1, 1), mode="replicate"), (0, 1, 1)
+        return shrink(F.conv3d(x, self.weight * self.scale, self.bias, padding=pad), self.down)
 
 
 class Linear(nn.Module):
@@ -52,7 +54,8 @@ class Linear(nn.Module):
 
 
 class Generator(nn.Module):
-    def __init__(self, sizes: list[tuple[int, int]], latent_dim: int, fmap_base: int, fmap_max: int) -> None:
+    def __init__(self, sizes: list[tuple[int, int]], latent_dim: int, fmap_base: int, fmap_max: int,
+                 still: bool = False) -> None:
         super().__init__()
         self.sizes = sizes
         width = [channels(r, fmap_base, fmap_max) for _, r in sizes]
@@ -61,9 +64,10 @@ class Generator(nn.Module):
         self.dense = nn.Parameter(torch.randn(width[0] * frames * side * side, latent_dim))
         self.dense_bias = nn.Parameter(torch.zeros(width[0]))
         self.dense_scale = SQRT2 / 4 / latent_dim**0.5
-        self.first = Conv(width[0], width[0])
+        self.first = Conv(width[0], width[0], replicate=still)
         self.blocks = nn.ModuleList(
-            nn.ModuleList([Conv(width[i - 1], width[i], up=factors(sizes[i - 1], sizes[i])), Conv(width[i], width[i])])
+            nn.ModuleList([Conv(width[i - 1], width[i], up=factors(sizes[i - 1], sizes[i]), replicate=still),
+                           Conv(width[i], width[i], replicate=still)])
             for i in range(1, len(sizes)))
         self.to_rgb = nn.ModuleList(Conv(w, 3, kernel=1, gain=1) for w in width)
 
@@ -134,7 +138,7 @@ class Reference:
         torch.manual_seed(config.seed)
         net, sizes = config.network, config.plan().sizes
         self.config, self.device, self.sizes = config, device, list(sizes)
-        self.G = Generator(self.sizes, net.latent_dim, net.fmap_base, net.fmap_max).to(device)
+        self.G = Generator(self.sizes, net.latent_dim, net.fmap_base, net.fmap_max, net.still).to(device)
         self.D = Discriminator(self.sizes, net.fmap_base, net.fmap_max, net.mbstd_group).to(device)
         self.loss: Loss = make_loss(config, self.D.features).to(device)
         self.G_ema = copy.deepcopy(self.G).requires_grad_(False)
