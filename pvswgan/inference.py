@@ -68,32 +68,36 @@ class _Ready:
         assert isinstance(layer, Conv)
         weight = (layer.weight * layer.scale).to(dtype)
         self.up, self.bias = layer.up, layer.bias.detach().to(dtype)
-        taps = [weight[:, :, 0].contiguous(), weight[:, :, 2].contiguous()]
-        if self.up != (1, 1, 1):
-            weight = widen(weight, self.up).flip([2, 3, 4]).transpose(0, 1)
-        self.weight = to_layout(weight)
-        self.ends = [(0, taps[0]), (-1, taps[1])] if layer.replicate else []
+        self.weight = _ready_weight(weight, self.up)
+        # Of the end frames as their own neighbours (conv.replicate_ends): where they stand, and the tap that sees them.
+        taps = ((0, 0), (-1, 2)) if layer.replicate else ()
+        self.ends = [(frame, _ready_weight(weight[:, :, tap], self.up[1:])) for frame, tap in taps]
 
     def __call__(self, x: Tensor) -> Tensor:
-        before = x
-        if self.up != (1, 1, 1):
-            x = F.conv_transpose3d(x, self.weight, self.bias, stride=self.up, padding=1)
-        else:
-            x = _conv3d(x, self.weight, self.bias)
-        for frame, tap in self.ends:
-            x[:, :, frame] += F.conv2d(enlarge(before[:, :, frame], self.up[1:]), tap, padding=1)
-        x = F.leaky_relu_(x, 0.2)
-        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
-        return x.mul_(norm.square_().div_(x.shape[1]).add_(1e-8).rsqrt_().to(x.dtype))
+        y = _convolve(x, self.weight, self.up, self.bias)
+        for frame, weight in self.ends:
+            y[:, :, frame] += _convolve(x[:, :, frame], weight, self.up[1:])
+        y = F.leaky_relu_(y, 0.2)
+        norm = torch.linalg.vector_norm(y, dim=1, keepdim=True, dtype=torch.float32)
+        return y.mul_(norm.square_().div_(y.shape[1]).add_(1e-8).rsqrt_().to(y.dtype))
 
 
-def _conv3d(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """conv3d with padding 1. PyTorch sends a float32 batch of one on a CPU to its own kernel, which is 10 to 20 times
-    slower than oneDNN's; so that one is called by name."""
+def _ready_weight(weight: Tensor, up: tuple[int, ...]) -> Tensor:
+    """Of a convolution of clips or of frames; channels innermost."""
+    if any(factor != 1 for factor in up):
+        weight = widen(weight, up).flip(list(range(2, weight.ndim))).transpose(0, 1)
+    return to_layout(weight) if weight.ndim == 5 else weight.contiguous(memory_format=torch.channels_last)
+
+
+def _convolve(x: Tensor, weight: Tensor, up: tuple[int, ...], bias: Tensor | None = None) -> Tensor:
+    """Of clips (N, C, T, H, W) or frames (N, C, H, W), with padding 1, after enlarging by `up`. PyTorch sends a float32
+    batch of one on a CPU to its own kernel, 10 to 20 times slower than oneDNN's; so that one is called by name."""
+    ones = [1] * len(up)
+    if any(factor != 1 for factor in up):
+        return (F.conv_transpose3d if len(up) == 3 else F.conv_transpose2d)(x, weight, bias, stride=up, padding=1)
     if len(x) == 1 and x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        ones = [1, 1, 1]
         return torch.ops.aten.mkldnn_convolution(x, weight, bias, ones, ones, ones, 1)
-    return F.conv3d(x, weight, bias, padding=1)
+    return (F.conv3d if len(up) == 3 else F.conv2d)(x, weight, bias, padding=1)
 
 
 def quickest(generator: Generator, x: Tensor, stage: int) -> Renderer:

@@ -36,6 +36,24 @@ def test_a_saved_model_is_the_model(saved, config):
     torch.testing.assert_close(model.sample(3, seed=5), fresh)
 
 
+def test_how_the_ends_are_drawn_is_in_the_header_and_else_as_in_the_training(config, tmp_path):
+    """A network that was trained with zeros in time may be drawn with its end frames repeated: the file says so."""
+    path, older = tmp_path / "steady.safetensors", tmp_path / "older.safetensors"
+    torch.manual_seed(0)
+    save_network(path, build_generator(config, replicate=True), config, clips=1, stage=1, alpha=1)
+    tensors, info = read_tensors(path)
+    del info["replicate"]
+    clips = {}
+    for still in (False, True):
+        info["config"]["network"]["still"] = still
+        save_tensors(older, tensors, info)
+        clips[still] = pvswgan.load(older).sample(2, seed=3)
+    assert info["config"] != config                      # its training had zeros
+    assert torch.equal(pvswgan.load(path).sample(2, seed=3), clips[True])
+    apart = (clips[True] - clips[False]).abs().amax((0, 1, 3, 4))
+    assert apart[0] > 0.01 and apart[-1] > 0.01
+
+
 def test_samples_do_not_depend_on_their_company(saved):
     """One clip goes another way through the CPU than many, and fast is bfloat16: the pictures must agree."""
     model = pvswgan.load(saved)

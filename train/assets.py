@@ -178,7 +178,9 @@ def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]
         walked = [read_off(z[:WALKED] + step * vector) for step in STEPS]
         told = [{"label": factor.label, "unit": factor.unit, "share": round(shares[factor], 3),
                  "along": _along(factor, walked, read)} for factor in order if shares[factor] >= TOLD]
-        named[f"pca:{place}"] = {"name": ", ".join(factor.label.replace(", mean", "") for factor in clear),
+        name = ", ".join(factor.label.replace(", mean", "") for factor in clear)
+        again = sum(other["name"].split(" (")[0] == name for other in named.values())
+        named[f"pca:{place}"] = {"name": f"{name} ({again + 1})" if again else name,
                                  "share": round(shares[clear[0]], 3), "factors": told}
     return named
 

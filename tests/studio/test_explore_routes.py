@@ -11,7 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+import pvswgan
+from pvswgan.checkpoint import build_generator, save_network
 from pvswgan.studio import Settings, create_app
+from pvswgan.studio.explore import trained_on
 from tests.browser.conftest import write_model
 
 MODEL = {"model": "asset:tiny"}
@@ -32,6 +35,16 @@ def picture(answer: Any) -> np.ndarray:
 def listed(client: TestClient) -> dict[str, Any]:
     found = client.get("/api/directions", params={"id": MODEL["model"]}).json()
     return {d["id"]: d for d in found["directions"]} | {"problem": found["problem"]}
+
+
+def test_a_model_says_what_it_was_trained_on_and_how_its_ends_are_drawn(tmp_path: Path) -> None:
+    write_model(tmp_path / "net.safetensors")
+    model = pvswgan.load(tmp_path / "net.safetensors")
+    sentence = trained_on(model)
+    assert sentence.startswith("Trained on ") and sentence.endswith(f"loss {model.config['loss']['name']}.")
+    steady = build_generator(model.config, replicate=True)
+    save_network(tmp_path / "net.safetensors", steady, model.config, clips=1, stage=model.stage, alpha=1)
+    assert "first and last frame repeated in time" in trained_on(pvswgan.load(tmp_path / "net.safetensors"))
 
 
 def test_rows_and_the_walk_show_the_points(client: TestClient) -> None:
