@@ -91,8 +91,8 @@ def replicate_ends(y: Tensor, x: Tensor, w: Tensor, factors: Triple = (1, 1, 1))
 
 
 def widen(w: Tensor, factors: tuple[int, ...]) -> Tensor:
-    """The kernel w (., ., 3, 3, 3) or (., ., 3, 3), added to itself shifted by one in each axis whose factor is 2: 3 -> 4
-    taps."""
+    """The kernel w (., ., 3, 3, 3) or (., ., 3, 3), added to itself shifted by one in each axis whose factor is 2:
+    3 -> 4 taps."""
     for axis, factor in enumerate(factors, start=2):
         if factor == 2:
             zero = w.new_zeros([1 if d == axis else n for d, n in enumerate(w.shape)])
