@@ -86,8 +86,8 @@ def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
 def replicate_ends(y: Tensor, x: Tensor, w: Tensor, factors: Triple = (1, 1, 1)) -> None:
     """Make of y, what conv3d_same or conv_up gave for x and w (D, C, 3, 3, 3), that of x with its first and last frame
     repeated in place of the zeros in time; in place. Only the first and last frame of y see them, through one tap."""
-    for frame, tap in ((0, 0), (-1, 2)):
-        y[:, :, frame] += torch.nn.functional.conv2d(enlarge(x[:, :, frame], factors[1:]), w[:, :, tap], padding=1)
+    for end, tap in ((slice(0, 1), slice(0, 1)), (slice(-1, None), slice(2, 3))):
+        y[:, :, end] += conv3d(enlarge(x[:, :, end], (1, *factors[1:])), w[:, :, tap], padding=(0, 1, 1))
 
 
 def widen(w: Tensor, factors: tuple[int, ...]) -> Tensor:
@@ -103,7 +103,7 @@ def widen(w: Tensor, factors: tuple[int, ...]) -> Tensor:
 
 
 def enlarge(x: Tensor, factors: tuple[int, ...]) -> Tensor:
-    """Nearest enlargement by whole factors: (N, C, T, H, W) -> (N, C, T*f0, H*f1, W*f2); frames (N, C, H, W) alike."""
+    """Nearest enlargement by whole factors: (N, C, T, H, W) -> (N, C, T*f0, H*f1, W*f2)."""
     for axis, factor in enumerate(factors, start=2):
         if factor != 1:
             x = x.repeat_interleave(factor, axis)

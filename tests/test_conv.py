@@ -40,8 +40,7 @@ def test_first_and_second_derivatives_are_numerical_ones(function, factors):
 @pytest.mark.parametrize("factors", FACTORS)
 def test_repeated_ends_are_those_of_a_clip_with_its_end_frames_twice(factors, frames):
     x, w = torch.randn(2, 3, frames, 4, 6, **DOUBLE), torch.randn(5, 3, 3, 3, 3, **DOUBLE)
-    ours = conv_up(x, w, factors)
-    replicate_ends(ours, x, w, factors)
+    ours = _replicated(x, w, factors)
     longer = F.pad(enlarge(x, factors), (0, 0, 0, 0, 1, 1), mode="replicate")
     theirs = F.conv3d(longer, w, padding=(0, 1, 1))
     torch.testing.assert_close(ours, theirs)
@@ -89,9 +88,15 @@ def test_shrink_undoes_enlarge_and_keeps_the_type():
     assert torch.equal(shrink(enlarge(x, (2, 2, 2)), (2, 2, 2)), x)
 
 
+def _replicated(x, w, factors):
+    y = conv_up(x, w, factors)
+    replicate_ends(y, x, w, factors)
+    return y
+
+
 @pytest.mark.parametrize("size", [(1, 4, 4), (2, 2, 2), (2, 4, 4), (2, 8, 8), (3, 4, 4), (4, 2, 2), (4, 4, 4)])
-@pytest.mark.parametrize("function", [conv_up, conv_down, lambda x, w, _: conv3d_same(x, w)],
-                         ids=["up", "down", "same"])
+@pytest.mark.parametrize("function", [conv_up, conv_down, lambda x, w, _: conv3d_same(x, w), _replicated],
+                         ids=["up", "down", "same", "replicated"])
 def test_bfloat16_gradients_of_the_weights_are_those_of_float32_in_the_smallest_clips_too(function, size):
     """oneDNN's own are not, where a clip has fewer frames than the kernel: they hold what the memory held before."""
     generator = torch.Generator().manual_seed(0)

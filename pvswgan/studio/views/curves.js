@@ -1,7 +1,9 @@
 // Training curves: one small panel for each kind of quantity, on one axis of kimg; which of them are drawn is chosen.
 // What is noisy is drawn twice, raw (thin) and smoothed (bold). A zoom stays while new points arrive and panels change.
 //
-//   const curves = new pvs.TrainCurves(element, choices);   choices: where the panels' buttons go
+//   const curves = new pvs.TrainCurves(element, choices);   choices: where the panels' buttons go. Which are pressed is kept for the
+//                                                           next visit; or, with a third argument, told to it: onChosen([id, ...])
+//   curves.choose([id, ...] | null);                        these panels; null: the usual ones
 //   curves.run(id, plan);          forgets the lines of the run before
 //   curves.add(rows, reset);       rows of stats.jsonl; reset: they replace all
 //   curves.smooth(0.9);            weight of the moving average, 0 (none) to below 1
@@ -28,6 +30,7 @@
       ["swd_floor", "floor", 4, "floor"]] },
     { id: "memory", title: "Memory (MB)", lines: [["memory_mb", "MB", 1, "raw"]] },
   ];
+  const USUAL = PANELS.filter((panel) => panel.shown).map((panel) => panel.id);
   const KEPT = "pvs-train-curves"; // in localStorage: the ids of the panels that are drawn
   const HIGH = 190; // pixels of a panel with its heading
 
@@ -69,13 +72,14 @@
 
 
   class TrainCurves {
-    constructor(element, choices) {
+    constructor(element, choices, onChosen = null) {
       this.element = element;
       this.rows = [];
       this.weight = 0.9;
       this.stale = true;
       this.zoom = null; // [from, to] in kimg that a person has zoomed to
-      this.chosen = new Set(kept() || PANELS.filter((panel) => panel.shown).map((panel) => panel.id));
+      this.onChosen = onChosen || keep;
+      this.chosen = new Set((onChosen ? null : kept()) || USUAL);
       this.buttons = new Map(PANELS.map((panel) => [panel, this._button(panel, choices)]));
       new ResizeObserver(() => this._resized()).observe(element);
       new MutationObserver(() => this._changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -88,11 +92,16 @@
       button.addEventListener("click", () => {
         if (this.chosen.has(panel.id)) this.chosen.delete(panel.id);
         else this.chosen.add(panel.id);
-        keep([...this.chosen]);
+        this.onChosen([...this.chosen]);
         this._changed();
       });
       choices.append(button);
       return button;
+    }
+
+    choose(ids) {
+      this.chosen = new Set(ids || USUAL);
+      this._changed();
     }
 
     // Buttons of what this run has numbers for (WGAN-GP has no slices), and the panels of those that are pressed.
@@ -133,7 +142,7 @@
 
     async reveal(ids, [from, to]) {
       for (const id of ids) this.chosen.add(id);
-      keep([...this.chosen]);
+      this.onChosen([...this.chosen]);
       await this._draw();
       if (this.stale || !this.panels.length) return;
       const room = Math.max(0.05 * (to - from), 0.05);

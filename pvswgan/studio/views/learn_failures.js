@@ -53,6 +53,7 @@
     guess: { value: "", of: ["", ...Object.keys(CAUSES)] },
     told: { value: false },
     smoothing: { value: 0.6, min: 0, max: 0.99, step: 0.01 },
+    curves: { value: "", longest: 100 }, // panels, by their ids; "": the usual ones
     frame: pvs.learn.FRAME,
   };
   const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
@@ -178,7 +179,7 @@
       view.cases = cases;
       if (!cases.includes(state.case)) change({ case: cases[0] });
       choices();
-      view.curves = new pvs.TrainCurves(ref.curves, ref.choices);
+      view.curves = new pvs.TrainCurves(ref.curves, ref.choices, (ids) => change({ curves: ids.join() || "none" }));
       draw(new Set(Object.keys(FIELDS)));
     });
 
@@ -200,6 +201,7 @@
         ref.smoothingText.textContent = state.smoothing.toFixed(2);
         view.curves.smooth(state.smoothing);
       }
+      if (changed.has("curves")) view.curves.choose(state.curves ? state.curves.split(",") : null);
       if (changed.has("case")) {
         view.found = null;
         return open();

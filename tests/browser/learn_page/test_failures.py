@@ -68,7 +68,13 @@ def test_a_wrong_guess_gets_a_hint_and_the_right_one_the_cause(page: Any, url: s
     last = len(recorded(FOLDER / "healthy").snapshots) - 1
     shown(page, "healthy", f"healthy/sheet?at={last}")
     assert pixels(page, f"{LESSON} [data-ref=healthy]").std() > 20
-    wait_for_link(page, {"case": "flicker", "guess": "slow"})
+    lesson.get_by_role("button", name="Penalties").click()
+    usual = {"case": "flicker", "guess": "slow", "curves": "losses,distance,gradients,fid,swd"}
+    wait_for_link(page, usual)
+    page.reload()
+    page.wait_for_function("window.pvs?.learnFailures?.found?.healthy")
+    for name, pressed in (("Losses", "true"), ("Penalties", "false")):
+        assert lesson.get_by_role("button", name=name).get_attribute("aria-pressed") == pressed
 
     lesson.get_by_role("radio", name="Case 1").check()
     page.wait_for_function("window.pvs.learnFailures.found?.healthy && pvs.learn.open.state.case === 'collapse'")
