@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from pvswgan.checkpoint import ASSETS
 from pvswgan.studio.learn_failures import recorded
@@ -74,7 +75,7 @@ def test_a_wrong_guess_gets_a_hint_and_the_right_one_the_cause(page: Any, url: s
     page.reload()
     page.wait_for_function("window.pvs?.learnFailures?.found?.healthy")
     for name, pressed in (("Losses", "true"), ("Penalties", "false")):
-        assert lesson.get_by_role("button", name=name).get_attribute("aria-pressed") == pressed
+        expect(lesson.get_by_role("button", name=name)).to_have_attribute("aria-pressed", pressed)
 
     lesson.get_by_role("radio", name="Case 1").check()
     page.wait_for_function("window.pvs.learnFailures.found?.healthy && pvs.learn.open.state.case === 'collapse'")
