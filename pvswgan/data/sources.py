@@ -203,15 +203,16 @@ def _only(read: Callable[[], Iterator[Piece | Drop]], numbers: list[int]) -> Ite
 
 def _drawn(wish: Wish) -> Recipe:
     """A set that is the same on every machine."""
-    from pvswgan.data import shapes, toyfaces
+    from pvswgan.data import drawing, shapes, toyfaces
 
     module: ModuleType = {"toyfaces": toyfaces, "shapes": shapes}[wish.source]
     resolution = max(wish.resolution, module.RESOLUTIONS[0])  # smaller ones come with the store
     settings = {"seed": wish.seed, "resolution": resolution, "frames": wish.frames}
     count = wish.clips or DRAW
-    # The first clips are part of the name: a store from an older way of drawing is not taken for this one.
+    # The first clips are part of the name: a store from an older way of drawing is not taken for this one, though
+    # somebody forgot to count DRAWING up.
     first = b"".join(piece.frames.tobytes() for piece in module.clips(0, min(count, 8), **settings))
-    inputs = [settings, count, hashlib.sha256(first).hexdigest()]
+    inputs = [drawing.DRAWING, settings, count, hashlib.sha256(first).hexdigest()]
     classes = list(module.CLASSES)
     items = [Item(f"{wish.source}/{wish.seed}/{start}", partial(module.clips, start, stop, **settings))
              for start, stop in _ranges(count)]

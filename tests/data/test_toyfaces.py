@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
@@ -40,6 +41,16 @@ def test_shape_and_type() -> None:
     assert clip.shape == (32, 64, 64, 3)
     assert clip.dtype == np.uint8
     assert clip.flags.c_contiguous
+
+
+def test_pixels_are_painted_with_squares_and_no_other_power() -> None:
+    """What numpy computes of other powers depends on the processor, and a store's bytes with it."""
+    data = ROOT / "pvswgan" / "data"
+    for path in [data / "drawing.py", *sorted((data / "face").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+                exponent = ast.unparse(node.right)
+                assert exponent == "2" or (path.name, exponent) == ("features.py", "power"), f"{path}:{node.lineno}"
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def _oval_cover(area: Patch, face: Face, x: Array, size: float) -> Array:
     u, v = (area.x - x) / width, (area.y - face.head.y) / height
     low, jaw = np.maximum(v, 0), face.who.jaw
     half = 1 - (0.30 - 0.24 * jaw) * low * low
-    square = v * v + (0.75 * jaw) * (low**4 - low * low)
+    square = v * v + (0.75 * jaw) * (low * low * low * low - low * low)
     return outline(area, u * u, 1 / (half * half), square, width)
 
 
@@ -162,10 +162,10 @@ def beard(canvas: Canvas, face: Face) -> None:
     with canvas.patch(x - reach, x + reach, start - head.height, head.y + 0.72, once=True) as area:
         u = (area.x - middle) / (head.width * head.turn_cos)
         u = np.minimum(np.maximum(u, -1), 1)
-        line = start + head.height * (0.40 * u * u - 0.78 * u**4)
+        line = start + head.height * (0.40 * u * u - 0.78 * u * u * u * u)
         # its upper edge is soft: this wide at any resolution
         soft = max(0.05 if full else 0.20, area.pixel)
-        steep = steepness((0.8 * u - 3.12 * u**3) * (head.height / head.width), soft)
+        steep = steepness((0.8 * u - 3.12 * u * u * u) * (head.height / head.width), soft)
         cover = _oval_cover(area, face, x, size)
         cover *= below(area, line, steep)
         across, down = head.shade(area)

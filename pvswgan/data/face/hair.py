@@ -86,8 +86,8 @@ def _hairline(style: Style, lean: int, u: Array) -> tuple[Array, Array]:
     start, tilt, parting, sides = style.line
     inside = np.abs(u) < style.side
     u = np.minimum(np.maximum(u, -style.side), style.side)
-    height = start + lean * tilt * u + parting * np.abs(u) + sides * u**4
-    return height, (lean * tilt + parting * np.sign(u) + 4 * sides * u**3) * inside
+    height = start + lean * tilt * u + parting * np.abs(u) + sides * u * u * u * u
+    return height, (lean * tilt + parting * np.sign(u) + 4 * sides * u * u * u) * inside
 
 
 def _gloss(area: Patch, face: Face, cover: Array, u: Array, v: Array) -> None:
