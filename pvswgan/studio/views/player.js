@@ -74,6 +74,7 @@
       if (count === this.#frames) return;
       const wanted = this.#held ?? (this.#position / this.#frames) * count; // the same share of time
       this.#position = Math.min(wanted, count - 1);
+      if (this.#held < count) this.#held = null;
       this.#frames = count;
       this.#changed();
     }
