@@ -1,11 +1,9 @@
-"""The pictures of README, made anew from what assets/ ships: python -m tests.browser.pictures [--out docs/images]
-
-data.png is of imported clips, which nobody is given; it is left as it is.
-"""
+"""The pictures of README, made anew from what assets/ ships: python -m tests.browser.pictures [--out docs/images]"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pvswgan.checkpoint import ASSETS
+from pvswgan.data.sources import open_store
 from tests.browser import chromium, studio_at
 from tests.browser.exploring import enter
 from tests.browser.learn_page import open_lesson
@@ -47,6 +46,14 @@ def latents(page: Any, url: str) -> None:
     page.wait_for_timeout(6000)
 
 
+def data(page: Any, url: str) -> None:
+    """A wall of drawn clips, and one of them at every stage."""
+    open_store("toyfaces", None, 32, frames=16, clips=2000)
+    page.goto(f"{url}/?tab=data")
+    page.wait_for_selector("#pvs-data .pd-pyramid[data-clip='0']", timeout=60000)
+    page.wait_for_timeout(3000)
+
+
 def learn(page: Any, url: str) -> None:
     """The critic and its leash."""
     open_lesson(page, url, "critic", {"leash": "gp", "steps": 300})
@@ -55,7 +62,7 @@ def learn(page: Any, url: str) -> None:
 
 
 PICTURES: dict[str, tuple[Callable[[Any, str], None], int]] = {
-    "studio": (train, 1180), "explore": (explore, 1000), "latents": (latents, 1300), "learn": (learn, 1000)}
+    "studio": (train, 1180), "explore": (explore, 1000), "latents": (latents, 1300), "data": (data, 1290), "learn": (learn, 1000)}
 
 
 def main() -> None:
@@ -64,6 +71,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PICTURES, action="append")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as runs:
+        os.environ["PVSWGAN_CACHE"] = f"{runs}/.cache"
         for name in NAMES:
             shutil.copytree(ASSETS / name, Path(runs) / name)
         with studio_at(runs=Path(runs), assets=ASSETS) as url, chromium() as browser:

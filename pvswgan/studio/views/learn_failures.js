@@ -33,7 +33,8 @@
       hint: "The latents do differ and the losses are calm, nothing runs away. Look at the steps between frames, and how little they change over the whole training.",
       why: "At first the first layer makes each frame by itself, and they have nothing to do with one another. What makes them one clip is what the critic’s gradient does to them, step after step. "
         + "At a thirtieth of the rate the same number of clips gives a thirtieth of the way: colours come first, stillness later, and this training ends before.",
-      mend: "More or larger steps, above all in the first stage, where they cost next to nothing: a higher train.lr, fewer clips a step (train.batch), more growth.stable_kimg. Flicker that the first stage leaves behind is carried through all later ones." },
+      mend: "More or larger steps, above all in the first stage, where they cost next to nothing: a higher train.lr, fewer clips a step (train.batch), more growth.stable_kimg. Flicker that the first stage leaves behind is carried through all later ones. "
+        + "Or begin from the other end: with network.still all frames begin alike, and the clips learn to move (docs/RESULTS.md)." },
     runaway: { cause: "leash", title: "The critic runs away, and the clips do not show it yet",
       hint: "The clips are no worse than those of other cases: look at the curves, at the size of the critic’s numbers and at how they grow.",
       why: "Without a penalty a critic may be as steep as it likes: twice as steep gives twice the difference, so it grows without end, and with it every gradient that the generator gets. The clips are as good as "
