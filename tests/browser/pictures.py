@@ -62,7 +62,8 @@ def learn(page: Any, url: str) -> None:
 
 
 PICTURES: dict[str, tuple[Callable[[Any, str], None], int]] = {
-    "studio": (train, 1180), "explore": (explore, 1000), "latents": (latents, 1300), "data": (data, 1290), "learn": (learn, 1000)}
+    "studio": (train, 1180), "explore": (explore, 1000), "latents": (latents, 1300), "data": (data, 1290),
+    "learn": (learn, 1000)}
 
 
 def main() -> None:
