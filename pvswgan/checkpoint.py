@@ -110,7 +110,12 @@ def save_network(path: str | Path, generator: Generator, config: Mapping[str, An
     """
     tensors = {k: v.half() if half else v.float() for k, v in generator.state_dict().items()}
     save_tensors(path, tensors, {"kind": "network", "config": dict(config), "clips": clips, "stage": stage,
-                                 "alpha": alpha, "replicate": getattr(generator, "still", False)})
+                                 "alpha": alpha, "replicate": _replicates(generator)})
+
+
+def _replicates(generator: Generator) -> bool:
+    """Whether it repeats the end frames in time. Another system's does not, whatever it calls `still`."""
+    return isinstance(generator, Generator) and generator.still
 
 
 def network_checkpoints(run: str | Path) -> list[Path]:
@@ -136,8 +141,9 @@ class Model:
     """A trained generator to sample from.
 
     config: the resolved configuration of its run; sizes: (frames, resolution) of every stage; stage, alpha, clips: how
-    far it was trained; frames, resolution: the size of its clips, that of its stage; parts: slices of a latent by name,
-    where its parts do different things (MoCoGAN's "content" and "motion"), else empty.
+    far it was trained; frames, resolution: the size of its clips, that of its stage; replicate: whether it draws with
+    the end frames repeated in time, which its training may not have done; parts: slices of a latent by name, where its
+    parts do different things (MoCoGAN's "content" and "motion"), else empty.
     """
 
     def __init__(self, generator: Generator, config: Mapping[str, Any], *, clips: int, stage: int, alpha: float,
@@ -147,6 +153,7 @@ class Model:
         self.sizes = generator.sizes
         self.frames, self.resolution = self.sizes[stage]
         self.latent_dim, self.parts = generator.latent_dim, generator.parts
+        self.replicate = _replicates(generator)
         self.device = torch.device(device)
         self._renderers: dict[bool, Renderer | Plain] = {}
         self.centre = self._mean_activation()

@@ -108,6 +108,6 @@ def trained_on(model: Model) -> str:
     kimg = f"{model.clips / 1000:.4g} of {plan_of(config).total / 1000:.4g}"
     loss = (config.get("loss") or {}).get("name", "unknown")
     size = f"{model.frames} frames at {model.resolution} × {model.resolution}"
-    steadied = getattr(model.generator, "still", False) and not (config.get("network") or {}).get("still", False)
+    steadied = model.replicate and not (config.get("network") or {}).get("still", False)
     drawn = " Drawn with its first and last frame repeated in time, where its training had zeros." if steadied else ""
     return f"Trained on {where}: {kimg} kimg, clips of {size}, loss {loss}.{drawn}"
