@@ -23,9 +23,10 @@ from pvswgan.checkpoint import ASSETS, CheckpointError, Model, network_checkpoin
 from pvswgan.data.store import ClipStore
 from pvswgan.factor_reader import Factor
 from pvswgan.latents import on_sphere, sample_latents
-from pvswgan.video import to_uint8
+from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
 from train.config import Config
+from train.loop import SHOWN
 from train.process import train_on
 from train.run import RunFolder, write_text
 
@@ -113,8 +114,10 @@ def ship(run: Path, at: int, out: Path, clips: int) -> None:
     _statistics(run, at, folder)
     for path in shown(run, at):
         shutil.copy(path, folder / "samples")
-    shipped = checkpoint.load(target)  # measured and named as it is shipped: in half precision
+    shipped = checkpoint.load(target)  # shown, measured and named as it is shipped: in half precision
     config = Config.model_validate({key: model.config[key] for key in Config.model_fields if key in model.config})
+    last = folder / "samples" / f"{at:09d}-{shipped.frames}x{shipped.resolution}.png"
+    write_png(last, sprite_sheet(to_uint8(shipped.sample(SHOWN, seed=config.seed))))
     store = store_of(config)
     named = name_directions(shipped, store)
     write_text(folder / "directions.json", json.dumps(named, indent=1) + "\n")
