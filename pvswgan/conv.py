@@ -86,7 +86,7 @@ def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
 def replicate_ends(y: Tensor, x: Tensor, w: Tensor, factors: Triple = (1, 1, 1)) -> None:
     """Make of y, what conv3d_same or conv_up gave for x and w (D, C, 3, 3, 3), that of x with its first and last frame
     repeated in place of the zeros in time; in place. Only the first and last frame of y see them, through one tap."""
-    # On a CPU in float32: bfloat16 kernels of clips this short have been wrong there (_WeightGrad), and it is little work.
+    # On a CPU in float32: bfloat16 kernels of short clips have been wrong there (_WeightGrad), and it is little work.
     kind = torch.float32 if (x.device.type, x.dtype) == ("cpu", torch.bfloat16) else x.dtype
     for end, tap in ((slice(0, 1), slice(0, 1)), (slice(-1, None), slice(2, 3))):
         seen = enlarge(x[:, :, end], (1, *factors[1:])).to(kind)
