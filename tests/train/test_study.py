@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_study_is_said(tmp_path, changes, said):
 def test_the_studies_that_come_with_the_project_are_sound():
     study = plan.load(ROOT / "configs" / "study.yaml")
     cells = plan.trainings(study)
-    arms = ["swgan", "wgan-gp", "no-growing", "space-first", "time-first", "mocogan", "tgan", "videogan"]
+    arms = ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan", "space-first", "time-first", "tgan", "videogan"]
     assert [cell.name for cell in cells] == [f"{arm}-{seed}" for seed in (0, 1, 2) for arm in arms]
     assert {cell.config.plan().sizes[-1] for cell in cells} == {(8, 16)}
     pair = {cell.arm: cell.config for cell in cells if cell.seed == 0}
