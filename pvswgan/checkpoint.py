@@ -110,12 +110,7 @@ def save_network(path: str | Path, generator: Generator, config: Mapping[str, An
     """
     tensors = {k: v.half() if half else v.float() for k, v in generator.state_dict().items()}
     save_tensors(path, tensors, {"kind": "network", "config": dict(config), "clips": clips, "stage": stage,
-                                 "alpha": alpha, "replicate": _replicates(generator)})
-
-
-def _replicates(generator: Generator) -> bool:
-    """Whether it repeats the end frames in time. Another system's does not, whatever it calls `still`."""
-    return isinstance(generator, Generator) and generator.still
+                                 "alpha": alpha, "replicate": generator.replicate})
 
 
 def network_checkpoints(run: str | Path) -> list[Path]:
@@ -152,8 +147,7 @@ class Model:
         self.config, self.clips, self.stage, self.alpha, self.path = dict(config), clips, stage, alpha, path
         self.sizes = generator.sizes
         self.frames, self.resolution = self.sizes[stage]
-        self.latent_dim, self.parts = generator.latent_dim, generator.parts
-        self.replicate = _replicates(generator)
+        self.latent_dim, self.parts, self.replicate = generator.latent_dim, generator.parts, generator.replicate
         self.device = torch.device(device)
         self._renderers: dict[bool, Renderer | Plain] = {}
         self.centre = self._mean_activation()

@@ -22,6 +22,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 Triple = tuple[int, int, int]
+# The end frames, and the tap of a kernel of three that sees each of them where it is repeated.
+ENDS = ((slice(0, 1), slice(0, 1)), (slice(-1, None), slice(2, 3)))
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,13 @@ def replicate_ends(y: Tensor, x: Tensor, w: Tensor, factors: Triple = (1, 1, 1))
     repeated in place of the zeros in time; in place. Only the first and last frame of y see them, through one tap."""
     # On a CPU in float32: bfloat16 kernels of short clips have been wrong there (_WeightGrad), and it is little work.
     kind = torch.float32 if (x.device.type, x.dtype) == ("cpu", torch.bfloat16) else x.dtype
-    for end, tap in ((slice(0, 1), slice(0, 1)), (slice(-1, None), slice(2, 3))):
+    for end, tap in ENDS:
         seen = enlarge(x[:, :, end], (1, *factors[1:])).to(kind)
         y[:, :, end] += conv3d(seen, w[:, :, tap].to(kind), padding=(0, 1, 1)).to(x.dtype)
 
 
-def widen(w: Tensor, factors: tuple[int, ...]) -> Tensor:
-    """The kernel w (., ., 3, 3, 3) or (., ., 3, 3), added to itself shifted by one in each axis whose factor is 2:
-    3 -> 4 taps."""
+def widen(w: Tensor, factors: Triple) -> Tensor:
+    """The kernel w (., ., 3, 3, 3) added to itself shifted by one, in each axis whose factor is 2: 3 -> 4 taps."""
     for axis, factor in enumerate(factors, start=2):
         if factor == 2:
             zero = w.new_zeros([1 if d == axis else n for d, n in enumerate(w.shape)])
@@ -105,7 +106,7 @@ def widen(w: Tensor, factors: tuple[int, ...]) -> Tensor:
     return w
 
 
-def enlarge(x: Tensor, factors: tuple[int, ...]) -> Tensor:
+def enlarge(x: Tensor, factors: Triple) -> Tensor:
     """Nearest enlargement by whole factors: (N, C, T, H, W) -> (N, C, T*f0, H*f1, W*f2)."""
     for axis, factor in enumerate(factors, start=2):
         if factor != 1:

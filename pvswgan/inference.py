@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pvswgan.baselines import Generator as OtherGenerator
-from pvswgan.conv import enlarge, widen
+from pvswgan.conv import ENDS, Triple, enlarge, widen
 from pvswgan.growth import factors
 from pvswgan.layers import Conv
 from pvswgan.networks import Generator, to_layout
@@ -69,35 +69,30 @@ class _Ready:
         weight = (layer.weight * layer.scale).to(dtype)
         self.up, self.bias = layer.up, layer.bias.detach().to(dtype)
         self.weight = _ready_weight(weight, self.up)
-        # Of the end frames as their own neighbours (conv.replicate_ends): where they stand, and the tap that sees them.
-        taps = ((0, 0), (-1, 2)) if layer.replicate else ()
-        self.ends = [(frame, _ready_weight(weight[:, :, tap], self.up[1:])) for frame, tap in taps]
+        self.ends = [(end, _ready_weight(weight[:, :, tap], (1, *self.up[1:]))) for end, tap in ENDS if layer.replicate]
 
     def __call__(self, x: Tensor) -> Tensor:
         y = _convolve(x, self.weight, self.up, self.bias)
-        for frame, weight in self.ends:
-            y[:, :, frame] += _convolve(x[:, :, frame], weight, self.up[1:])
+        for end, weight in self.ends:
+            y[:, :, end] += _convolve(x[:, :, end], weight, (1, *self.up[1:]), None)
         y = F.leaky_relu_(y, 0.2)
         norm = torch.linalg.vector_norm(y, dim=1, keepdim=True, dtype=torch.float32)
         return y.mul_(norm.square_().div_(y.shape[1]).add_(1e-8).rsqrt_().to(y.dtype))
 
 
-def _ready_weight(weight: Tensor, up: tuple[int, ...]) -> Tensor:
-    """Of a convolution of clips or of frames; channels innermost."""
-    if any(factor != 1 for factor in up):
-        weight = widen(weight, up).flip(list(range(2, weight.ndim))).transpose(0, 1)
-    return to_layout(weight) if weight.ndim == 5 else weight.contiguous(memory_format=torch.channels_last)
+def _ready_weight(weight: Tensor, up: Triple) -> Tensor:
+    return to_layout(weight if up == (1, 1, 1) else widen(weight, up).flip([2, 3, 4]).transpose(0, 1))
 
 
-def _convolve(x: Tensor, weight: Tensor, up: tuple[int, ...], bias: Tensor | None = None) -> Tensor:
-    """Of clips (N, C, T, H, W) or frames (N, C, H, W), with padding 1, after enlarging by `up`. PyTorch sends a float32
-    batch of one on a CPU to its own kernel, 10 to 20 times slower than oneDNN's; so that one is called by name."""
-    ones = [1] * len(up)
-    if any(factor != 1 for factor in up):
-        return (F.conv_transpose3d if len(up) == 3 else F.conv_transpose2d)(x, weight, bias, stride=up, padding=1)
+def _convolve(x: Tensor, weight: Tensor, up: Triple, bias: Tensor | None) -> Tensor:
+    """conv3d that keeps the size, after enlarging by `up`. PyTorch sends a float32 batch of one on a CPU to its own
+    kernel, which is 10 to 20 times slower than oneDNN's; so that one is called by name."""
+    padding, ones = [int(weight.shape[2] > 1), 1, 1], [1, 1, 1]
+    if up != (1, 1, 1):
+        return F.conv_transpose3d(x, weight, bias, stride=up, padding=padding)
     if len(x) == 1 and x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        return torch.ops.aten.mkldnn_convolution(x, weight, bias, ones, ones, ones, 1)
-    return (F.conv3d if len(up) == 3 else F.conv2d)(x, weight, bias, padding=1)
+        return torch.ops.aten.mkldnn_convolution(x, weight, bias, padding, ones, ones, 1)
+    return F.conv3d(x, weight, bias, padding=padding)
 
 
 def quickest(generator: Generator, x: Tensor, stage: int) -> Renderer:

@@ -47,8 +47,9 @@ class Network(nn.Module):
 class Generator(Network):
     """z (N, latent_dim), brought to a sphere by its pixel norm -> clips (N, 3, T, H, W), linear colours (no tanh).
 
-    sizes: (frames, resolution) of each stage, as GrowthPlan.sizes. `dtype` is what the 3x3x3 convolutions compute in
-    (float32 or bfloat16); weights, first layer and colours stay float32.
+    sizes: (frames, resolution) of each stage, as GrowthPlan.sizes. still (not in the paper): all frames of the first
+    layer begin alike, and in time the end frames are repeated (`replicate`) where the released code has zeros. `dtype`
+    is what the 3x3x3 convolutions compute in (float32 or bfloat16); weights, first layer and colours stay float32.
     """
 
     dtype = torch.float32
@@ -58,11 +59,12 @@ class Generator(Network):
         super().__init__()
         check_sizes(sizes)
         self.sizes = [(int(t), int(r)) for t, r in sizes]
-        self.latent_dim, self.still = latent_dim, still
+        self.latent_dim, self.replicate = latent_dim, still
         self.parts: dict[str, slice] = {}       # of z, by name: here it has none (pvswgan.baselines has one that does)
         width = [channels(r, fmap_base, fmap_max) for _, r in self.sizes]
         self.base = (width[0], self.sizes[0][0], self.sizes[0][1], self.sizes[0][1])
-        self.dense = nn.Parameter(self._dense())
+        first = torch.randn(width[0], 1 if still else self.base[1], self.base[2] ** 2, latent_dim)
+        self.dense = nn.Parameter(first.expand(-1, self.base[1], -1, -1).reshape(-1, latent_dim))
         self.dense_bias = nn.Parameter(torch.zeros(width[0]))    # one a channel, not one a unit
         self.dense_scale = SQRT2 / 4 / latent_dim**0.5
         self.first = Conv(width[0], width[0], after=bias_act_norm, replicate=still)
@@ -72,11 +74,6 @@ class Generator(Network):
             self.blocks.append(nn.ModuleList([Conv(width[i - 1], width[i], up=up, after=bias_act_norm, replicate=still),
                                               Conv(width[i], width[i], after=bias_act_norm, replicate=still)]))
         self.to_rgb = nn.ModuleList(Conv(w, COLOURS, kernel=1, gain=1) for w in width)
-
-    def _dense(self) -> Tensor:
-        width, frames, side, _ = self.base
-        weight = torch.randn(width, 1 if self.still else frames, side**2, self.latent_dim)
-        return weight.expand(-1, frames, -1, -1).reshape(-1, self.latent_dim)
 
     def forward(self, z: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
         """Clips of `stage` (default: the last) whose layers have faded in by `alpha`."""

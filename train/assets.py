@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -170,7 +171,8 @@ def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]
         return reader.read(np.concatenate(list(clips)))
 
     z = sample_latents(FACES, model.latent_dim, 0)
-    read, on, named = read_off(z), on_sphere(z.double()), dict[str, dict[str, Any]]()
+    read, on = read_off(z), on_sphere(z.double())
+    named, names = dict[str, dict[str, Any]](), Counter[str]()
     for place, vector in enumerate(pca(model.generator, NAMED).vectors):
         at = (on @ (vector / vector.norm()).double()).numpy()
         shares = {factor: factor_reader.explained_by(at, read[factor.id]) for factor in factors}
@@ -182,8 +184,8 @@ def name_directions(model: Model, store: ClipStore) -> dict[str, dict[str, Any]]
         told = [{"label": factor.label, "unit": factor.unit, "share": round(shares[factor], 3),
                  "along": _along(factor, walked, read)} for factor in order if shares[factor] >= TOLD]
         name = ", ".join(factor.label.replace(", mean", "") for factor in clear)
-        again = sum(other["name"].split(" (")[0] == name for other in named.values())
-        named[f"pca:{place}"] = {"name": f"{name} ({again + 1})" if again else name,
+        names[name] += 1
+        named[f"pca:{place}"] = {"name": name if names[name] == 1 else f"{name} ({names[name]})",
                                  "share": round(shares[clear[0]], 3), "factors": told}
     return named
 

@@ -42,6 +42,7 @@ class Generator(nn.Module, ABC):
     """
 
     base: tuple[int, int, int, int]      # (C, T0, 4, 4) of `start`
+    replicate = False                    # pvswgan.networks: whether the end frames are repeated in time
     dense_scale = 1.0
     dtype = torch.float32
 

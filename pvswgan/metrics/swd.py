@@ -92,7 +92,7 @@ def pyramid(clips: Tensor) -> list[Tensor]:
         if factors == (1, 1, 1):
             return [*levels, clips]
         coarse = shrink(clips, factors)  # type: ignore[arg-type]
-        levels.append(clips - enlarge(coarse, factors))
+        levels.append(clips - enlarge(coarse, factors))  # type: ignore[arg-type]
         clips = coarse
 
 

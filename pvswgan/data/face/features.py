@@ -219,7 +219,9 @@ def glasses(canvas: Canvas, face: Face) -> None:
             power = 1 if who.glasses == 1 else 2
             # distance from the rim's middle line, in pixels, by the gradient of the level at the edge
             scale = h / (2 * power * area.pixel)
-            away = (u**power - 1) * scale + v**power * scale
+            if power == 2:
+                u, v = u * u, v * v
+            away = (u - 1) * scale + v * scale
             area.blend(0.12 * clamp(0.5 - away), tone(WHITE))
             rim = thick / (2 * area.pixel)
             area.blend(between(clamp(away + (rim + 0.5)), clamp(away + (0.5 - rim))), frame)

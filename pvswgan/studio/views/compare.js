@@ -128,11 +128,7 @@
 
     // ---- the one clock ------------------------------------------------------------------------------------------
     ref.play.addEventListener("click", () => timeline.toggle());
-    ref.time.addEventListener("input", () => {
-      const frame = ref.time.valueAsNumber; // before the pause, which shows where the time is
-      timeline.pause();
-      timeline.seek(frame);
-    });
+    ref.time.addEventListener("input", () => timeline.hold(ref.time.valueAsNumber));
     ref.fps.addEventListener("input", () => {
       timeline.fps = ref.fps.valueAsNumber;
       ref.fpsText.textContent = `${timeline.fps} fps`;

@@ -1,4 +1,5 @@
-// What the Compare page shows, and its address: ?tab=compare&c=ID&c=ID&s=seed,rows,truncation,mode,left,right,gain,along,quiz,smoothing,wipe,frame (empty: it plays)
+// What the Compare page shows, and its address: ?tab=compare&c=ID&c=ID&s=seed,rows,truncation,mode,left,right,gain,along,quiz,
+// smoothing,wipe,frame; no frame: it plays
 //
 //   pvs.compare.state(view)    fills view.state from the address; view.change({...}), view.listen((keys) => ...),
 //                              view.follow() writes the address
@@ -18,7 +19,6 @@
   const encode = (s, frame) => [s.seed, s.rows, s.truncation, s.mode, s.left, s.right, s.gain, s.along, s.quiz, s.smoothing, s.wipe, frame].join(",");
   const pick = (list, value, otherwise) => (list.includes(value) ? value : otherwise);
   const whole = (text, most, otherwise) => (/^\d+$/.test(text) && Number(text) <= most ? Number(text) : otherwise);
-
   const share = (text, most, otherwise) => (text && Number(text) >= 0 && Number(text) <= most ? Number(text) : otherwise);
 
   // What cannot be read is as at the beginning.

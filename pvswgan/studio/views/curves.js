@@ -2,7 +2,7 @@
 // What is noisy is drawn twice, raw (thin) and smoothed (bold). A zoom stays while new points arrive and panels change.
 //
 //   const curves = new pvs.TrainCurves(element, choices);   choices: where the panels' buttons go. Which are pressed is kept for the
-//                                                           next visit; or, with a third argument, told to it: onChosen([id, ...])
+//                                                           next visit; or, with a third argument, told to it: onChosen([id, ...] | null)
 //   curves.choose([id, ...] | null);                        these panels; null: the usual ones
 //   curves.run(id, plan);          forgets the lines of the run before
 //   curves.add(rows, reset);       rows of stats.jsonl; reset: they replace all
@@ -92,11 +92,16 @@
       button.addEventListener("click", () => {
         if (this.chosen.has(panel.id)) this.chosen.delete(panel.id);
         else this.chosen.add(panel.id);
-        this.onChosen([...this.chosen]);
+        this._tell();
         this._changed();
       });
       choices.append(button);
       return button;
+    }
+
+    _tell() {
+      const ids = PANELS.filter(({ id }) => this.chosen.has(id)).map(({ id }) => id);
+      this.onChosen(ids.join() === USUAL.join() ? null : ids);
     }
 
     choose(ids) {
@@ -142,7 +147,7 @@
 
     async reveal(ids, [from, to]) {
       for (const id of ids) this.chosen.add(id);
-      this.onChosen([...this.chosen]);
+      this._tell();
       await this._draw();
       if (this.stale || !this.panels.length) return;
       const room = Math.max(0.05 * (to - from), 0.05);

@@ -180,7 +180,7 @@
       view.cases = cases;
       if (!cases.includes(state.case)) change({ case: cases[0] });
       choices();
-      view.curves = new pvs.TrainCurves(ref.curves, ref.choices, (ids) => change({ curves: ids.join() || "none" }));
+      view.curves = new pvs.TrainCurves(ref.curves, ref.choices, (ids) => change({ curves: ids ? ids.join() || "none" : "" }));
       draw(new Set(Object.keys(FIELDS)));
     });
 

@@ -171,7 +171,7 @@
       draw(changed) {
         clock.draw(changed);
         if (changed.has("model")) load(state.model);
-        else if (changed.size > changed.has("frame")) show(changed);
+        else if ([...changed].some((key) => key !== "frame")) show(changed);
       },
       shown: clock.shown,
     };

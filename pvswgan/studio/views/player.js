@@ -108,7 +108,7 @@
     hold(frame) {
       this.pause();
       this.seek(frame);
-      this.#held = frame;
+      if (frame >= this.#frames) this.#held = frame;
     }
 
     step(by) {
