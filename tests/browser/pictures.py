@@ -15,18 +15,27 @@ from pvswgan.data.sources import open_store
 from tests.browser import chromium, studio_at
 from tests.browser.exploring import enter
 from tests.browser.learn_page import open_lesson
+from tests.browser.test_latents import ready
+from tests.browser.train_page import wait_shown
+from train.run import RunFolder
 
 NAMES = ("toyfaces-swgan", "toyfaces-wgan-gp")
 MODEL = f"asset:{NAMES[0]}"
+# On Explore: the directions that are in sight say what they do, and show it.
+MEASURED = """[...document.querySelectorAll('.pe-direction')]
+  .filter((row) => row.checkVisibility() && row.getBoundingClientRect().top < innerHeight)
+  .every((row) => row.querySelector('.pe-badge').dataset.label
+    && row.querySelector('.pe-effect button').style.backgroundImage)"""
 
 
 def train(page: Any, url: str) -> None:
     """A training that is done: ruler, samples beside reals."""
     page.goto(f"{url}/?tab=train")
-    page.wait_for_selector("#pvs-train", timeout=60000)
-    page.wait_for_timeout(3000)
+    page.wait_for_function("document.querySelectorAll('.pt-run').length === 2", timeout=60000)
     page.evaluate("(run) => pvs.openTab('train', { run })", NAMES[0])
-    page.wait_for_timeout(4000)
+    page.locator(f'.pt-run[data-run="{NAMES[0]}"][aria-current]').wait_for()
+    wait_shown(page, RunFolder(ASSETS / NAMES[0]).status()["clips"])
+    page.wait_for_timeout(2000)  # the latent at every stage
 
 
 def explore(page: Any, url: str) -> None:
@@ -34,16 +43,14 @@ def explore(page: Any, url: str) -> None:
     enter(page, url, f"?model={MODEL}")
     page.get_by_label("Seed", exact=True).fill("12")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(9000)  # the strips of the directions
+    page.wait_for_function(MEASURED, timeout=60000)
     page.evaluate("pvs.explore.timeline.seek(8)")
-    page.wait_for_timeout(500)
 
 
 def latents(page: Any, url: str) -> None:
     """Points of the first layer's activations, and the clip of one."""
     page.goto(f"{url}/?tab=latents")
-    page.wait_for_selector("#pvs-latents .plot-container", timeout=60000)
-    page.wait_for_timeout(6000)
+    ready(page, "activations", "motion")
 
 
 def data(page: Any, url: str) -> None:
@@ -51,14 +58,13 @@ def data(page: Any, url: str) -> None:
     open_store("toyfaces", None, 32, frames=16, clips=2000)
     page.goto(f"{url}/?tab=data")
     page.wait_for_selector("#pvs-data .pd-pyramid[data-clip='0']", timeout=60000)
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(2000)  # the wall
 
 
 def learn(page: Any, url: str) -> None:
     """The critic and its leash."""
     open_lesson(page, url, "critic", {"leash": "gp", "steps": 300})
     page.wait_for_function("pvs.learnCritic.path.length >= 300", timeout=60000)
-    page.wait_for_timeout(2000)
 
 
 PICTURES: dict[str, tuple[Callable[[Any, str], None], int]] = {
