@@ -8,6 +8,10 @@ convolutions of odd shapes (batch as channels), which no library has a fast kern
 are linear in each argument and are each other's derivatives, so three autograd Functions that call one another
 give derivatives of every order from the three kernels that cuDNN and oneDNN are fast at. Karras et al. do the
 same in 2-D for StyleGAN2.
+
+A clip can have its end frames repeated in time in place of zeros (Geometry.ends). It is made longer by a frame at each
+end, or what such a clip gives is folded back: a copy, but one kernel. (Adding by itself what an end frame gives to one
+more tap needs none, and takes longer: docs/ARCHITECTURE.md.)
 """
 
 from __future__ import annotations
@@ -15,23 +19,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 Triple = tuple[int, int, int]
-# The end frames, and the tap of a kernel of three that sees each of them where it is repeated.
-ENDS = ((slice(0, 1), slice(0, 1)), (slice(-1, None), slice(2, 3)))
+Ends = Literal["", "input", "output"]
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Stride and zero padding of a convolution, each as (T, H, W)."""
+    """Stride and zero padding of a convolution, each as (T, H, W). `ends`: whose end frames in time are repeated, those
+    of its "input" (kernels of 3 in time, stride 1), of its "output" (which is what a transposed convolution takes), or
+    "" of neither."""
 
     stride: Triple
     padding: Triple
+    ends: Ends = ""
+
+    @property
+    def padded(self) -> Triple:
+        """The zeros that are left to a convolution from and to the longer clips."""
+        time = {"": 0, "input": -1, "output": self.stride[0]}[self.ends]
+        return self.padding[0] + time, *self.padding[1:]
 
 
 _weight_gradients = True
@@ -62,20 +74,22 @@ def conv3d(x: Tensor, w: Tensor, stride: Triple = (1, 1, 1), padding: Triple = (
     return _Conv.apply(x, w, Geometry(stride, padding))
 
 
-def conv3d_same(x: Tensor, w: Tensor) -> Tensor:
-    """conv3d for odd kernels that keeps T, H and W."""
+def conv3d_same(x: Tensor, w: Tensor, repeat: bool = False) -> Tensor:
+    """conv3d for odd kernels that keeps T, H and W. `repeat`, for kernels of 3 in time: before the first and after the
+    last frame stands that frame once more, not zeros."""
     kt, kh, kw = w.shape[2:]
-    return conv3d(x, w, padding=(kt // 2, kh // 2, kw // 2))
+    return _Conv.apply(x, w, Geometry((1, 1, 1), (kt // 2, kh // 2, kw // 2), "input" if repeat else ""))
 
 
-def conv_up(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
+def conv_up(x: Tensor, w: Tensor, factors: Triple, repeat: bool = False) -> Tensor:
     """Nearest enlargement of x by `factors` (ones and twos), then conv3d_same with w (D, C, 3, 3, 3): in one
-    transposed convolution. x (N, C, T, H, W) -> (N, D, T*f0, H*f1, W*f2)."""
+    transposed convolution. x (N, C, T, H, W) -> (N, D, T*f0, H*f1, W*f2). `repeat` as there."""
     # y[2i+p] = sum_k w[k] x[(2i+p+k-1)//2]: the taps that meet the same input pixel add up, which is what
     # widening does. The transposed convolution reads its kernel backwards, with the channels exchanged.
     kernel = widen(w, factors).flip([2, 3, 4]).transpose(0, 1)
     out = [n * f for n, f in zip(x.shape[2:], factors, strict=True)]
-    return _InputGrad.apply(x, kernel, Geometry(factors, (1, 1, 1)), torch.Size([x.shape[0], w.shape[0], *out]))
+    geometry = Geometry(factors, (1, 1, 1), "output" if repeat else "")
+    return _InputGrad.apply(x, kernel, geometry, torch.Size([x.shape[0], w.shape[0], *out]))
 
 
 def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
@@ -83,16 +97,6 @@ def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
     convolution. x (N, C, T, H, W) -> (N, D, T/f0, H/f1, W/f2)."""
     scale = 1 / (factors[0] * factors[1] * factors[2])
     return conv3d(x, widen(w, factors) * scale, stride=factors, padding=(1, 1, 1))
-
-
-def replicate_ends(y: Tensor, x: Tensor, w: Tensor, factors: Triple = (1, 1, 1)) -> None:
-    """Make of y, what conv3d_same or conv_up gave for x and w (D, C, 3, 3, 3), that of x with its first and last frame
-    repeated in place of the zeros in time; in place. Only the first and last frame of y see them, through one tap."""
-    # On a CPU in float32: bfloat16 kernels of short clips have been wrong there (_WeightGrad), and it is little work.
-    kind = torch.float32 if (x.device.type, x.dtype) == ("cpu", torch.bfloat16) else x.dtype
-    for end, tap in ENDS:
-        seen = enlarge(x[:, :, end], (1, *factors[1:])).to(kind)
-        y[:, :, end] += conv3d(seen, w[:, :, tap].to(kind), padding=(0, 1, 1)).to(x.dtype)
 
 
 def widen(w: Tensor, factors: Triple) -> Tensor:
@@ -122,13 +126,15 @@ def shrink(x: Tensor, factors: Triple) -> Tensor:
     return torch.nn.functional.avg_pool3d(wide, tuple(factors)).to(x.dtype)
 
 
+# ---- the three maps -----------------------------------------------------------------------------------------------
+
+
 class _Conv(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.geometry = geometry
-        return torch.ops.aten.convolution(x, w, None, geometry.stride, geometry.padding, (1, 1, 1), False,
-                                          (0, 0, 0), 1)
+        return _conv(x, w, geometry)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -147,10 +153,7 @@ class _InputGrad(Function):
     def forward(ctx: Any, gy: Tensor, w: Tensor, geometry: Geometry, x_shape: torch.Size) -> Tensor:
         ctx.save_for_backward(gy, w)
         ctx.geometry = geometry
-        # What the stride left over: rows at the far end that no output saw.
-        extra = [n - ((g - 1) * s - 2 * p + k) for n, g, s, p, k in
-                 zip(x_shape[2:], gy.shape[2:], geometry.stride, geometry.padding, w.shape[2:], strict=True)]
-        return torch.ops.aten.convolution(gy, w, None, geometry.stride, geometry.padding, (1, 1, 1), True, extra, 1)
+        return _input_grad(gy, w, geometry, x_shape)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -169,15 +172,7 @@ class _WeightGrad(Function):
     def forward(ctx: Any, gy: Tensor, x: Tensor, geometry: Geometry, w_shape: torch.Size) -> Tensor:
         ctx.save_for_backward(gy, x)
         ctx.geometry = geometry
-        kind = gy.dtype
-        if kind == torch.bfloat16 and gy.device.type == "cpu" and any(
-                n < k for n, k in zip(x.shape[2:], w_shape[2:], strict=True)):
-            # oneDNN's bfloat16 kernel for this reads memory that it has not written, and writes past its end, where no
-            # place of the kernel lies wholly inside the clip, as with two frames (torch 2.13, AVX-512 BF16, measured).
-            gy, x = gy.float(), x.float()
-        like = gy.new_empty(1).expand(w_shape)
-        return torch.ops.aten.convolution_backward(gy, x, like, None, geometry.stride, geometry.padding, (1, 1, 1),
-                                                   False, (0, 0, 0), 1, (False, True, False))[1].to(kind)
+        return _weight_grad(gy, x, geometry, w_shape)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -186,3 +181,46 @@ class _WeightGrad(Function):
         ggy = _Conv.apply(x, ggw, ctx.geometry) if ctx.needs_input_grad[0] else None
         gx = _InputGrad.apply(gy, ggw, ctx.geometry, x.shape) if ctx.needs_input_grad[1] else None
         return ggy, gx, None, None
+
+
+def _conv(x: Tensor, w: Tensor, geometry: Geometry) -> Tensor:
+    x = longer(x) if geometry.ends == "input" else x
+    y = torch.ops.aten.convolution(x, w, None, geometry.stride, geometry.padded, (1, 1, 1), False, (0, 0, 0), 1)
+    return _fold(y) if geometry.ends == "output" else y
+
+
+def _input_grad(gy: Tensor, w: Tensor, geometry: Geometry, x_shape: torch.Size) -> Tensor:
+    gy = longer(gy) if geometry.ends == "output" else gy
+    frames = x_shape[2] + 2 * (geometry.ends == "input")
+    # What the stride left over: rows at the far end that no output saw.
+    extra = [n - ((g - 1) * s - 2 * p + k) for n, g, s, p, k in
+             zip((frames, *x_shape[3:]), gy.shape[2:], geometry.stride, geometry.padded, w.shape[2:], strict=True)]
+    gx = torch.ops.aten.convolution(gy, w, None, geometry.stride, geometry.padded, (1, 1, 1), True, extra, 1)
+    return _fold(gx) if geometry.ends == "input" else gx
+
+
+def _weight_grad(gy: Tensor, x: Tensor, geometry: Geometry, w_shape: torch.Size) -> Tensor:
+    kind = gy.dtype
+    gy = longer(gy) if geometry.ends == "output" else gy
+    x = longer(x) if geometry.ends == "input" else x
+    if kind == torch.bfloat16 and gy.device.type == "cpu" and any(
+            n < k for n, k in zip(x.shape[2:], w_shape[2:], strict=True)):
+        # oneDNN's bfloat16 kernel for this reads memory that it has not written, and writes past its end, where no
+        # place of the kernel lies wholly inside the clip, as with two frames (torch 2.13, AVX-512 BF16, measured).
+        gy, x = gy.float(), x.float()
+    like = gy.new_empty(1).expand(w_shape)
+    return torch.ops.aten.convolution_backward(gy, x, like, None, geometry.stride, geometry.padded, (1, 1, 1),
+                                               False, (0, 0, 0), 1, (False, True, False))[1].to(kind)
+
+
+def longer(x: Tensor) -> Tensor:
+    """A clip (N, C, T, H, W) with its first and its last frame once more."""
+    return torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
+
+
+def _fold(x: Tensor) -> Tensor:
+    """What is due to the frames of a longer clip, due to those of the clip: a view of x, which is changed."""
+    inner = x.narrow(2, 1, x.shape[2] - 2)
+    inner[:, :, :1] += x[:, :, :1]
+    inner[:, :, -1:] += x[:, :, -1:]
+    return inner

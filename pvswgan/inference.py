@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pvswgan.activation import inverse_size, spread
 from pvswgan.baselines import Generator as OtherGenerator
-from pvswgan.conv import ENDS, Triple, enlarge, widen
+from pvswgan.conv import Ends, Geometry, Triple, enlarge, longer, widen
 from pvswgan.growth import factors
 from pvswgan.layers import Conv
 from pvswgan.networks import Generator, to_layout
@@ -69,26 +70,25 @@ class _Ready:
         weight = (layer.weight * layer.scale).to(dtype)
         self.up, self.bias = layer.up, layer.bias.detach().to(dtype)
         self.weight = _ready_weight(weight, self.up)
-        self.ends = [(end, _ready_weight(weight[:, :, tap], (1, *self.up[1:]))) for end, tap in ENDS if layer.replicate]
+        self.replicate = layer.replicate
+        ends: Ends = ("input" if self.up == (1, 1, 1) else "output") if self.replicate else ""
+        self.padding = Geometry(self.up, (1, 1, 1), ends).padded
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = _convolve(x, self.weight, self.up, self.bias)
-        for end, weight in self.ends:
-            y[:, :, end] += _convolve(x[:, :, end], weight, (1, *self.up[1:]), None)
-        y = F.leaky_relu_(y, 0.2)
-        norm = torch.linalg.vector_norm(y, dim=1, keepdim=True, dtype=torch.float32)
-        return y.mul_(norm.square_().div_(y.shape[1]).add_(1e-8).rsqrt_().to(y.dtype))
+        x = longer(x) if self.replicate else x
+        y = F.leaky_relu_(_convolve(x, self.weight, self.up, self.bias, self.padding), 0.2)
+        return y.mul_(spread(inverse_size(y), y))
 
 
 def _ready_weight(weight: Tensor, up: Triple) -> Tensor:
     return to_layout(weight if up == (1, 1, 1) else widen(weight, up).flip([2, 3, 4]).transpose(0, 1))
 
 
-def _convolve(x: Tensor, weight: Tensor, up: Triple, bias: Tensor | None) -> Tensor:
-    """conv3d that keeps the size, after enlarging by `up`. PyTorch sends a float32 batch of one on a CPU to its own
-    kernel, which is 10 to 20 times slower than oneDNN's; so that one is called by name."""
-    padding, ones = [int(weight.shape[2] > 1), 1, 1], [1, 1, 1]
-    if up != (1, 1, 1):
+def _convolve(x: Tensor, weight: Tensor, up: Triple, bias: Tensor, padding: Triple) -> Tensor:
+    """conv3d, after enlarging by `up`. PyTorch sends a float32 batch of one on a CPU to its own kernel, which is 10 to
+    20 times slower than oneDNN's; so that one is called by name."""
+    ones = (1, 1, 1)
+    if up != ones:
         return F.conv_transpose3d(x, weight, bias, stride=up, padding=padding)
     if len(x) == 1 and x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
         return torch.ops.aten.mkldnn_convolution(x, weight, bias, padding, ones, ones, 1)

@@ -37,14 +37,26 @@ class Conv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         w = (self.weight * self.scale).to(x.dtype)
         if self.up != (1, 1, 1):
-            y = conv.conv_up(x, w, self.up)
+            y = conv.conv_up(x, w, self.up, self.replicate)
         elif self.down != (1, 1, 1):
             y = conv.conv_down(x, w, self.down)
         else:
-            y = conv.conv3d_same(x, w)
-        if self.replicate:
-            conv.replicate_ends(y, x, w, self.up)
+            y = conv.conv3d_same(x, w, self.replicate)
         return self.after(y, self.bias)
+
+
+class Pointwise(Conv):
+    """A Conv of one voxel, with its bias alone after it: (N, in, T, H, W) -> (N, out, T, H, W). On a CPU it is a
+    product of matrices, which takes a third of the time and, at any derivative, leaves the channels innermost."""
+
+    def __init__(self, inputs: int, outputs: int, gain: float = SQRT2) -> None:
+        super().__init__(inputs, outputs, kernel=1, gain=gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        w = (self.weight * self.scale).flatten(1)
+        return nn.functional.linear(x.movedim(1, -1), w, self.bias).movedim(-1, 1)
 
 
 class Linear(nn.Module):

@@ -198,7 +198,7 @@ def squared_gradient(score: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     x = x.detach().requires_grad_(True)
     with input_gradients_only():
         (gradient,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)
-    return wide(gradient).square().flatten(1).sum(1)
+    return wide(gradient).square().sum([*range(1, x.dim())])         # flattened, it would be copied first
 
 
 def _orthogonal(n: int) -> Tensor:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pvswgan.activation import bias_act, bias_act_norm, wide
+from pvswgan.activation import bias_act, bias_act_norm, leaky, wide
 from pvswgan.conv import enlarge, shrink
 from pvswgan.growth import check_sizes, factors
-from pvswgan.layers import SQRT2, Conv, Linear, leaky_relu, minibatch_stddev, pixel_norm
+from pvswgan.layers import SQRT2, Conv, Linear, Pointwise, leaky_relu, minibatch_stddev, pixel_norm
 
 COLOURS = 3
 
@@ -73,7 +73,7 @@ class Generator(Network):
             up = factors(self.sizes[i - 1], self.sizes[i])
             self.blocks.append(nn.ModuleList([Conv(width[i - 1], width[i], up=up, after=bias_act_norm, replicate=still),
                                               Conv(width[i], width[i], after=bias_act_norm, replicate=still)]))
-        self.to_rgb = nn.ModuleList(Conv(w, COLOURS, kernel=1, gain=1) for w in width)
+        self.to_rgb = nn.ModuleList(Pointwise(w, COLOURS, gain=1) for w in width)
 
     def forward(self, z: Tensor, stage: int | None = None, alpha: float = 1.0) -> Tensor:
         """Clips of `stage` (default: the last) whose layers have faded in by `alpha`."""
@@ -120,7 +120,7 @@ class Discriminator(Network):
         self.mbstd_group = mbstd_group
         self.features = feature_size(fmap_base, fmap_max)
         width = [channels(r, fmap_base, fmap_max) for _, r in self.sizes]
-        self.from_rgb = nn.ModuleList(Conv(COLOURS, w, kernel=1, after=bias_act) for w in width)
+        self.from_rgb = nn.ModuleList(Pointwise(COLOURS, w) for w in width)
         self.blocks = nn.ModuleList()
         for i in range(1, len(self.sizes)):
             down = factors(self.sizes[i - 1], self.sizes[i])
@@ -150,8 +150,8 @@ class Discriminator(Network):
         return y
 
     def _enter(self, stage: int, x: Tensor) -> Tensor:
-        # In float32: bfloat16 has 8 bits, too few for colours.
-        return self.from_rgb[stage](x).to(self.dtype)
+        # Mixed in float32: bfloat16 has 8 bits, too few for colours.
+        return leaky(self.from_rgb[stage](x).to(self.dtype))
 
     def level(self, i: int, y: Tensor) -> Tensor:
         """The layers that stage i added: features of its size -> features of the size before."""

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from pvswgan import conv
-from pvswgan.activation import bias_act, bias_act_norm
+from pvswgan.activation import VECTOR, bias_act, bias_act_norm, leaky
 from pvswgan.layers import leaky_relu, pixel_norm
 
 
@@ -26,7 +26,8 @@ def test_values_are_those_of_the_steps_alone(after, norm, dtype):
     x, bias = x.to(dtype), bias.float()                      # weights stay float32 where a network computes narrower
     result = after(x, bias)
     assert result.dtype == dtype
-    assert torch.equal(result, _plain(x, bias, norm))
+    # A norm's squares may be summed in another order.
+    torch.testing.assert_close(result, _plain(x, bias, norm), rtol=norm * 2 * torch.finfo(dtype).eps, atol=0)
 
 
 @pytest.mark.parametrize("after, norm", [(bias_act, False), (bias_act_norm, True)])
@@ -40,8 +41,30 @@ def test_gradients(after, norm):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("channels", [VECTOR // 2, VECTOR])
+@pytest.mark.parametrize("after, norm", [(bias_act, False), (bias_act_norm, True)])
+def test_few_channels_in_bfloat16(after, norm, channels):
+    """They are added and multiplied by whole rows, in the layout that they came in."""
+    torch.manual_seed(0)
+    x, given = torch.randn(2, 2, channels, 2, 3, 5).bfloat16()
+    x, given = (t.contiguous(memory_format=torch.channels_last_3d) for t in (x, given))
+    bias = torch.randn(channels)
+
+    def both(f):
+        inputs = x.clone().requires_grad_(), bias.clone().requires_grad_()
+        y = f(*inputs)
+        return y, *torch.autograd.grad(y, inputs, given)
+
+    ours, theirs = both(after), both(lambda x, bias: _plain(x, bias, norm))
+    torch.testing.assert_close(ours[0], theirs[0], rtol=norm * 2**-7, atol=0)
+    for a, b in zip(ours[1:], theirs[1:], strict=True):
+        assert (a - b).float().norm() < 0.01 * b.float().norm()
+    assert all(t.is_contiguous(memory_format=torch.channels_last_3d) for t in ours[:2])
+
+
 def test_gradients_of_gradients():
     assert gradgradcheck(bias_act, _given())
+    assert gradgradcheck(leaky, _given()[:1])
 
 
 def test_the_norm_says_that_it_has_no_second_derivative():

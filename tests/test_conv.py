@@ -1,4 +1,5 @@
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -12,7 +13,6 @@ from pvswgan.conv import (
     conv_up,
     enlarge,
     input_gradients_only,
-    replicate_ends,
     shrink,
     widen,
 )
@@ -40,12 +40,17 @@ def test_first_and_second_derivatives_are_numerical_ones(function, factors):
 @pytest.mark.parametrize("factors", FACTORS)
 def test_repeated_ends_are_those_of_a_clip_with_its_end_frames_twice(factors, frames):
     x, w = torch.randn(2, 3, frames, 4, 6, **DOUBLE), torch.randn(5, 3, 3, 3, 3, **DOUBLE)
-    ours = _replicated(x, w, factors)
+    ours = conv_up(x, w, factors, repeat=True)
     longer = F.pad(enlarge(x, factors), (0, 0, 0, 0, 1, 1), mode="replicate")
     theirs = F.conv3d(longer, w, padding=(0, 1, 1))
     torch.testing.assert_close(ours, theirs)
+    if factors == (1, 1, 1):
+        torch.testing.assert_close(conv3d_same(x, w, repeat=True), theirs)
     of = torch.randn_like(ours)
-    for a, b in zip(torch.autograd.grad(ours, (x, w), of), torch.autograd.grad(theirs, (x, w), of), strict=True):
+    for a, b in zip(torch.autograd.grad(ours, (x, w), of, retain_graph=True),
+                    torch.autograd.grad(theirs, (x, w), of, retain_graph=True), strict=True):
+        torch.testing.assert_close(a, b)
+    for a, b in zip(_penalty_gradients(ours, x, w), _penalty_gradients(theirs, x, w), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -88,15 +93,10 @@ def test_shrink_undoes_enlarge_and_keeps_the_type():
     assert torch.equal(shrink(enlarge(x, (2, 2, 2)), (2, 2, 2)), x)
 
 
-def _replicated(x, w, factors):
-    y = conv_up(x, w, factors)
-    replicate_ends(y, x, w, factors)
-    return y
-
-
 @pytest.mark.parametrize("size", [(1, 4, 4), (2, 2, 2), (2, 4, 4), (2, 8, 8), (3, 4, 4), (4, 2, 2), (4, 4, 4)])
-@pytest.mark.parametrize("function", [conv_up, conv_down, lambda x, w, _: conv3d_same(x, w), _replicated],
-                         ids=["up", "down", "same", "replicated"])
+@pytest.mark.parametrize("function", [conv_up, conv_down, lambda x, w, _: conv3d_same(x, w),
+                                      partial(conv_up, repeat=True), lambda x, w, _: conv3d_same(x, w, repeat=True)],
+                         ids=["up", "down", "same", "up-repeated", "same-repeated"])
 def test_bfloat16_gradients_of_the_weights_are_those_of_float32_in_the_smallest_clips_too(function, size):
     """oneDNN's own are not, where a clip has fewer frames than the kernel: they hold what the memory held before."""
     generator = torch.Generator().manual_seed(0)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from pvswgan.conv import conv3d_same, enlarge, shrink
-from pvswgan.layers import Conv, Linear, minibatch_stddev, pixel_norm
+from pvswgan.layers import Conv, Linear, Pointwise, minibatch_stddev, pixel_norm
 from tests import oracle
 
 TOLERANCE = 1e-4
@@ -83,3 +83,23 @@ def test_equalised_weights_give_unit_variance():
 def test_pixel_norm_leaves_unit_mean_square():
     y = pixel_norm(torch.randn(2, 16, 2, 3, 3) * 50)
     torch.testing.assert_close(y.square().mean(1), torch.ones(2, 2, 3, 3))
+
+
+def test_pointwise_is_a_convolution_of_one_voxel():
+    """Values and gradients, also those of a gradient, and the channels stay innermost in memory."""
+    torch.manual_seed(0)
+    ours = Pointwise(3, 7, gain=1).double()
+    plain = Conv(3, 7, kernel=1, gain=1).double()
+    plain.load_state_dict(ours.state_dict())
+    clips = torch.randn(2, 3, 2, 4, 4, dtype=torch.float64)
+
+    def derivatives(layer):
+        x = clips.contiguous(memory_format=torch.channels_last_3d).requires_grad_()
+        y = layer(x)
+        (gx,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        return y, gx, *torch.autograd.grad(gx.square().sum(), [x, *layer.parameters()])
+
+    got = derivatives(ours)
+    for a, b in zip(got, derivatives(plain), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    assert all(t.is_contiguous(memory_format=torch.channels_last_3d) for t in got[:3])

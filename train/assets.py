@@ -29,7 +29,7 @@ from train.clips import store_of
 from train.config import Config
 from train.loop import SHOWN
 from train.process import train_on
-from train.run import RunFolder, write_text
+from train.run import RunFolder, replaced, write_text
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "assets.yaml"
@@ -52,7 +52,8 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
          threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all")] = None,
          clips: Annotated[int, typer.Option(min=32, help="samples of the evaluation")] = 1000,
          train: Annotated[bool, typer.Option(help="train on; --no-train: ship what there is")] = True,
-         kimg: Annotated[float | None, typer.Option(min=0, help="ship the networks of then; default: the last")] = None,
+         kimg: Annotated[float | None, typer.Option(min=0, help="ship the networks of then (the whole plan is trained "
+                                                        "first); default: the last")] = None,
          ) -> None:
     """Train both (or go on), evaluate, and fill the folder."""
     runs = [work / f"{name}-{loss}" for loss in LOSSES]
@@ -99,17 +100,25 @@ def common(runs: Sequence[Path], kimg: float | None = None) -> int:
 def ship(run: Path, at: int, out: Path, clips: int) -> None:
     """Write OUT/NAME.safetensors, half precision, and OUT/NAME/, a run folder without its trainer: config.yaml,
     status.json, stats.jsonl, samples/ (at the edges of stages), metrics/, directions.json."""
+    target, aside = out / f"{run.name}.safetensors", out / f".{run.name}.tmp"
+    if (out / run.name).resolve() == run.resolve():
+        raise CheckpointError(f"--out is {out}, where the run {run} lies: it would take that one's place")
+    with replaced(out / run.name) as folder:                 # what was shipped before stays until all of it is there
+        told = _fill(run, at, folder, clips)
+        shutil.move(folder / target.name, aside)
+    aside.replace(target)
+    say(f"{target} ({target.stat().st_size / 1e6:.2f} MB) {told}")
+
+
+def _fill(run: Path, at: int, folder: Path, clips: int) -> str:
+    """All of it into an empty folder, the network's file beside the rest; returns what was measured, for people."""
     from pvswgan.metrics import evaluate
 
     source = next(path for path in network_checkpoints(run) if path.name.startswith(f"{at:09d}-"))
     model = checkpoint.load(source)
-    target = out / f"{run.name}.safetensors"
-    out.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{run.name}.safetensors"
     save_network(target, model.generator, model.config, clips=model.clips, stage=model.stage, alpha=model.alpha,
                  half=True)
-    folder = out / run.name
-    if folder.exists():
-        shutil.rmtree(folder)
     (folder / "samples").mkdir(parents=True)
     shutil.copy(run / "config.yaml", folder)
     _statistics(run, at, folder)
@@ -122,13 +131,13 @@ def ship(run: Path, at: int, out: Path, clips: int) -> None:
     store = store_of(config)
     named = name_directions(shipped, store)
     write_text(folder / "directions.json", json.dumps(named, indent=1) + "\n")
-    result = evaluate.evaluate(shipped, store, clips=clips)
+    result = evaluate.evaluate(shipped, store, clips=clips, split=config.data.split)
     result.about.update(model=f"asset:{run.name}", real="own")          # as the Evaluate page finds them
     evaluate.save(result, folder / "metrics" / f"{at:09d}-{result.key}.json")
     fid, swd = (result.values[key] for key in ("fid", "swd"))
-    say(f"{target} ({target.stat().st_size / 1e6:.2f} MB) after {at / 1000:g} kimg: FID {fid['value']:.3g} "
-        f"(floor {fid['floor']:.3g}), SWD {swd['value']:.3g} (floor {swd['floor']:.3g})\n"
-        + "\n".join(f"    {direction}: {found['name']}" for direction, found in named.items()))
+    return (f"after {at / 1000:g} kimg: FID {fid['value']:.3g} "
+            f"(floor {fid['floor']:.3g}), SWD {swd['value']:.3g} (floor {swd['floor']:.3g})\n"
+            + "\n".join(f"    {direction}: {found['name']}" for direction, found in named.items()))
 
 
 def shown(run: Path, at: int) -> list[Path]:

@@ -48,7 +48,7 @@ class BaselineEngine(Engine):
         return terms
 
     def _critic_gradients(self, reals: Reals, at: Position, batch: int) -> dict[str, Tensor]:
-        real = reals(self.clips, batch, self.plan.sizes[at.stage]).to(self.device, non_blocking=True)
+        real = self._read(reals, batch, at.stage)
         self.D.requires_grad_(True)
         with torch.no_grad():
             real, fake = self._augment(real), self._augment(self.G(self._latents(batch)))

@@ -19,8 +19,10 @@ def store_of(config: Config, progress: Progress | None = None) -> ClipStore:
                       progress=progress)
 
 
-def sampler_of(config: Config, store: ClipStore, rank: int = 0, world: int = 1) -> Sampler:
-    """Reads the store as the configuration says; `rank` of `world` processes reads its share. Raises DataError."""
+def sampler_of(config: Config, store: ClipStore, rank: int = 0, world: int = 1, raw: bool = False) -> Sampler:
+    """Reads the store as the configuration says; `rank` of `world` processes reads its share; `raw`: as bytes, for a
+    GPU. Raises DataError."""
     data = config.data
     return Sampler(store, frames=config.plan().sizes[-1][0], stride=data.strides(), time=data.time, mirror=data.mirror,
-                   offset=data.offset, reverse=data.reverse, split=data.split, seed=config.seed, rank=rank, world=world)
+                   offset=data.offset, reverse=data.reverse, split=data.split, seed=config.seed, rank=rank, world=world,
+                   raw=raw)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pvswgan.augment import augment
+from pvswgan.data.store import to_clips
 from pvswgan.growth import Position
 from pvswgan.losses import SWGAN, WGANGP, Loss, Mix
 from pvswgan.networks import Discriminator, Generator, blend_real
@@ -19,7 +20,7 @@ from train.distributed import ALONE, Group
 from train.schema import GROWING, Config, SwganLoss, WganGpLoss
 from train.shortage import Shortage, give_up, is_shortage
 
-Reals = Callable[[int, int, tuple[int, int]], Tensor]   # (position, n, (T, R)) -> clips
+Reals = Callable[[int, int, tuple[int, int]], Tensor]   # (position, n, (T, R)) -> clips, or bytes for to_clips
 
 
 class NotFinite(ArithmeticError):
@@ -104,7 +105,7 @@ class Engine:
 
     def _critic_gradients(self, reals: Reals, at: Position, batch: int) -> dict[str, Tensor]:
         share = batch // self.group.world
-        real = reals(self.clips, share, self.plan.sizes[at.stage]).to(self.device, non_blocking=True)
+        real = self._read(reals, share, at.stage)
         self.D.requires_grad_(True)
         self.loss.requires_grad_(True)
         if at.alpha < 1:
@@ -120,6 +121,12 @@ class Engine:
         self.opt_D.zero_grad()
         loss.backward()
         return terms | {"loss_D": loss.detach()}
+
+    def _read(self, reals: Reals, n: int, stage: int) -> Tensor:
+        """The next n clips of this process, on the device."""
+        size = self.plan.sizes[stage]
+        real = reals(self.clips, n, size).to(self.device, non_blocking=True)
+        return to_clips(real, size[0]) if real.dtype == torch.uint8 else real
 
     def _generator_step(self, at: Position) -> dict[str, Tensor]:
         terms = self._fitted(at.stage, partial(self._generator_gradients, at))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from pvswgan import video
@@ -30,12 +29,13 @@ from train.config import Config, check_processes, dump, load
 from train.cost import duration
 from train.distributed import ALONE, Group, GroupError
 from train.engine import NotFinite, choose_device
+from train.machine import memory_mb, synchronise
 from train.measures import Ended, Measures
+from train.pace import Pace
 from train.precision import choose_precision
 from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter, write_text
 from train.shortage import NotEnoughMemory
 from train.signals import StopSignals
-from train.work import shares
 
 SHOWN = 12                 # fixed latents in every snapshot
 STATUS_SECONDS = 1.0       # between two writings of status.json
@@ -81,18 +81,18 @@ class Trainer:
             config.data = config.data.model_copy(update={"path": str(Path(config.data.path).resolve())})
         self.plan = config.plan()
         self.store = self.group.in_turn(self._open_store)
-        self.sampler = sampler_of(config, self.store, self.group.rank, self.group.world)
+        self.sampler = sampler_of(config, self.store, self.group.rank, self.group.world,
+                                  raw=self.device.type == "cuda")
         self.engine = make_engine(config, self.device, precision, self.group)
         self.engine.adapts = True
         self.measures = Measures(config.log, self.store, self.path, self.device, self._log, self._told_of_measuring)
-        self.work = shares(config)
+        self.pace = Pace(config, self.device, precision, self.group.world)
         self.seconds = self._waited = 0.0                    # of training; of it, for clips since the last tick
         self.cpu_seconds = 0.0                               # of training, of all processor threads: fair beside others
         self._sums: dict[str, tuple[torch.Tensor, int]] = {}
         self._before = 0                                     # clips before the last step
         self._tick_from = (0, 0.0)
         self._status_time = 0.0
-        self._rate = 0.0
         self._stop = False
         if resume:
             self._resume()
@@ -125,6 +125,7 @@ class Trainer:
             self.engine.load_state(tensors, info)
             self.seconds = info["seconds"]
             self.cpu_seconds = info.get("cpu_seconds", 0.0)
+            self.measures.spent = info.get("measuring", self.measures.share * self.seconds)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
                            f"({error!s:.200})") from error
@@ -249,9 +250,9 @@ class Trainer:
     def _maintain(self) -> None:
         engine, log = self.engine, self.config.log
         before = self._before
-        if _crossed(before, engine.clips, log.tick_kimg * 1000) or engine.clips >= self.plan.total:
-            self._tick()
         edge = self.plan.next_edge(before) <= engine.clips
+        if edge or _crossed(before, engine.clips, log.tick_kimg * 1000):
+            self._tick()                                     # at an edge, so that what is measured is of one phase
         if edge or engine.shortages or _crossed(before, engine.clips, log.snapshot_kimg * 1000):
             self._snapshot(keep=edge)                        # after a shortage: so that a resume does not fail first
             heap.trim()
@@ -263,14 +264,14 @@ class Trainer:
         return int(self.engine.phase.split()[0])
 
     def _tick(self) -> None:
+        begin = time.perf_counter()
+        synchronise(self.device)                             # a GPU's queue is part of the time that steps took
+        self.seconds += time.perf_counter() - begin
         self.engine.check()
         clips, seconds = self._tick_from
         waited = None
         if self.seconds > seconds:
-            rate = (self.engine.clips - clips) / (self.seconds - seconds)
-            # Smoothed within a stage, so that the time left does not jump with every hiccup of the machine.
-            new_stage = clips < self.plan.start(self._stage_of_step()) or not self._rate
-            self._rate = rate if new_stage else 0.8 * self._rate + 0.2 * rate
+            self.pace.saw(self._stage_of_step(), self.engine.phase, self.engine.clips - clips, self.seconds - seconds)
             waited = round(self._waited / (self.seconds - seconds), 4)
         self._tick_from, self._waited = (self.engine.clips, self.seconds), 0.0
         means = {name: (total / count).item() for name, (total, count) in self._sums.items()}
@@ -323,7 +324,7 @@ class Trainer:
         tensors, info = engine.state()
         save_tensors(folder / f"{name}-training.safetensors", tensors,
                      info | {"kind": "training", "seconds": self.seconds, "cpu_seconds": self.cpu_seconds,
-                             "store": self.store.folder.name})
+                             "measuring": self.measures.spent, "store": self.store.folder.name})
         if keep:
             (folder / f"{name}-keep").touch()
         prune(folder, self.config.log.keep)
@@ -349,12 +350,9 @@ class Trainer:
         """The position in the plan, the speed and the time left, for statistics and status alike."""
         clips, at = self.engine.clips, self.plan.at(self.engine.clips)
         frames, resolution = self.plan.sizes[at.stage]
-        here = self._stage_of_step() if self.engine.phase else 0
-        later = sum(max(0, self.plan.starts[i + 1] - max(clips, self.plan.starts[i])) * w / self.work[here]
-                    for i, w in enumerate(self.work))
-        eta = later / self._rate if self._rate else None
         return {"clips": clips, "kimg": clips / 1000, "stage": at.stage, "frames": frames, "resolution": resolution,
-                "alpha": round(at.alpha, 4), "phase": at.phase, "clips_per_s": self._rate or None, "eta_s": eta}
+                "alpha": round(at.alpha, 4), "phase": at.phase, "clips_per_s": self.pace.clips_per_s or None,
+                "eta_s": self.pace.left(clips, self.engine.batches)}
 
     def _write_status(self, **changes: Any) -> None:
         where = self._where()
@@ -387,13 +385,6 @@ class Trainer:
     def _progress(self) -> None:
         with contextlib.suppress(Exception, SystemExit):
             self.progress(self.writer.status)
-
-
-def memory_mb(device: torch.device) -> float:
-    """Memory in use: the GPU's greatest so far, or this process's."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return psutil.Process().memory_info().rss / 2**20
 
 
 def start_or_resume(config: Config | None, run_dir: Path, resume: bool, group: Group = ALONE,

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from pvswgan import checkpoint
-from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from train.schema import Log
 
@@ -31,7 +30,7 @@ class Measures:
                  told: Callable[[str], None]) -> None:
         self.share, self.clips, self.store, self.run, self.device = log.metrics, log.metrics_clips, store, run, device
         self.say, self.told = say, told
-        self.spent = self._last = 0.0  # seconds: in all, and for the last one
+        self.spent = self._last = 0.0  # seconds: in all (a run that goes on remembers it), and for the last one
 
     def due(self, trained: float) -> bool:
         """Whether the share of `trained` seconds has room for one more."""
@@ -51,9 +50,12 @@ class Measures:
             evaluate.save(result, self.run / "metrics" / f"{result.model['clips']:09d}-{result.key}.json")
         except Ended:
             return None
-        except (ImportError, DataError, checkpoint.CheckpointError, OSError) as error:
-            self.say(f"no metrics in this run: {error}")
+        except (ImportError, OSError, RuntimeError, ValueError, ArithmeticError, AssertionError) as error:
+            # Memory of a GPU that is full, a matrix without a root: the training is worth more than its metrics.
+            self.say(f"no metrics in this run: {error!s:.300}")
             self.share = 0.0
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
             return None
         finally:
             self._last = time.perf_counter() - begin

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from math import prod
 
 import torch
 
 from pvswgan.conv import conv3d_same
 from pvswgan.layers import leaky_relu
-from pvswgan.networks import channels, to_layout
+from pvswgan.networks import to_layout
 from train.config import Config
+from train.work import convolution_size
 
 FORMATS = ("bfloat16", "float32")
 TRIALS = 8
@@ -35,10 +35,7 @@ def choose_precision(config: Config, device: torch.device) -> str:
 
 def _slowdown(config: Config, elements: int) -> float:
     """How many times longer bfloat16 takes, at the plan's last size of at most so many elements."""
-    net, shapes = config.network, []
-    for frames, resolution in config.plan().sizes:
-        shapes.append((4, channels(resolution, net.fmap_base, net.fmap_max), frames, resolution, resolution))
-    shape = next((s for s in reversed(shapes) if prod(s) <= elements), shapes[0])
+    shape = convolution_size(config, 4, elements)
     x, w = to_layout(torch.randn(shape)), torch.randn(shape[1], shape[1], 3, 3, 3)
     best = dict.fromkeys(FORMATS, float("inf"))
     for trial in range(TRIALS):                   # in turn, and the least of each: other work comes and goes

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
-ALLOCATION_FAILED = ("out of memory", "can't allocate memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED")
+# The last one: cuDNN, where no algorithm's workspace fits (PyTorch swallows their shortages and says only this).
+ALLOCATION_FAILED = ("out of memory", "can't allocate memory", "bad_alloc", "_STATUS_ALLOC_FAILED",
+                     "ALLOCATION_FAILED", "unable to find an engine to execute this computation")
 
 
 class NotEnoughMemory(RuntimeError):

@@ -58,6 +58,21 @@ def shares(config: Config) -> list[float]:
     return [step_flops(config, stage) for stage in range(len(config.plan().stages))]
 
 
+def convolution_size(config: Config, clips: int, most: int) -> tuple[int, int, int, int, int]:
+    """(clips, channels, T, H, W) of the plan's last size with at most so many elements, else of its first: a stage's
+    convolution, to be timed."""
+    net = config.network
+    shapes = [(clips, channels(r, net.fmap_base, net.fmap_max), t, r, r) for t, r in config.plan().sizes]
+    return next((shape for shape in reversed(shapes) if prod(shape) <= most), shapes[0])
+
+
+def passes(config: Config) -> list[int]:
+    """How often a step passes through a layer at each stage, whatever the batch. Another system: as in shares."""
+    if config.network.system != "pvswgan":
+        return [1]
+    return [sum(times for _, times, _ in step_layers(config, stage)) for stage in range(len(config.plan().stages))]
+
+
 def step_layers(config: Config, stage: int) -> list[tuple[Layer, int, int]]:
     """(layer, passes, batches in a pass) of one step: forward, gradient in the input and gradient in the weights cost
     the same."""

@@ -35,6 +35,8 @@ class Sampler:
     offset   the window begins at a random frame; False: at the clip's first
     mirror   half of the clips, by a fair coin, are turned left to right;  reverse: half run backwards
     split    clips of this split only; None: all
+    raw      batches are bytes (ClipStore.window) in page-locked memory: a GPU copies a quarter as much, while the CPU
+             goes on, and makes clips of them itself (to_clips)
     rank     of `world` processes that train together: a position counts the clips of all, and each reads every world-th
     Raises DataError where no clip is long enough.
 
@@ -43,16 +45,19 @@ class Sampler:
 
     def __init__(self, store: ClipStore, *, frames: int, stride: int | Sequence[int] = 1, time: str = "average",
                  mirror: bool = True, offset: bool = True, reverse: bool = False, split: str | None = None,
-                 seed: int = 0, rank: int = 0, world: int = 1) -> None:
+                 seed: int = 0, rank: int = 0, world: int = 1, raw: bool = False) -> None:
         if not 0 <= rank < world:
             raise ValueError(f"rank is {rank} of {world}; allowed: 0 to {world - 1}")
         self.store, self.frames, self.time = store, frames, time
         self.mirror, self.offset, self.reverse, self.seed = mirror, offset, reverse, seed
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.raw = rank, world, raw
         self.strides = np.sort(np.atleast_1d(stride))
         least = int(self.strides[0])
         self.usable = store.usable(frames, least, split)
         if not len(self.usable):
+            if split is not None and split not in store.splits:
+                known = ", ".join(sorted({str(name) for name in store.splits if name})) or "none"
+                raise DataError(f"split is {split!r}; those of {store.folder}: {known}")
             longest = int(np.max(store.lengths))
             of = "" if split is None else f" of the split {split!r}"
             raise DataError(f"no clip{of} is long enough: {frames} frames, {least} apart, need "
@@ -74,7 +79,8 @@ class Sampler:
     def read(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
         """As `batch`, at once and without reading ahead."""
         clip, start, stride, mirror, reverse = self.draw(position, n)
-        return self.store.read(clip, start, self.frames, stride, size, self.time, mirror, reverse)
+        asked = clip, start, self.frames, stride, size, self.time, mirror, reverse
+        return self.store.window(*asked).pin_memory() if self.raw else self.store.read(*asked)
 
     def draw(self, position: int, n: int) -> Draw:
         """What this rank reads of the clips position .. position + n * world - 1."""

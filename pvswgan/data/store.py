@@ -133,22 +133,23 @@ class ClipStore:
         reverse         (B,) bool: which clips run backwards; None: none
         Raises ValueError, naming the value, for a window outside its clip and a size that the store lacks.
         """
+        return to_clips(self.window(index, start, frames, stride, size, time, mirror, reverse), size[0])
+
+    def window(self, index: ArrayLike, start: ArrayLike, frames: int, stride: ArrayLike, size: tuple[int, int],
+               time: str = "average", mirror: ArrayLike | None = None,
+               reverse: ArrayLike | None = None) -> torch.Tensor:
+        """The bytes that `read` makes a batch of: uint8 (B, T * n, R, R, 3), n neighbours for each frame. A quarter of
+        its size, and to_clips makes it a batch on any device."""
         length, resolution = size
         strides = np.asarray(stride)
-        group, taken, every = _plan(frames, length, time)
+        _, taken, every = _plan(frames, length, time)
         clips, begins, _ = self._check(index, start, frames, strides)
         batch = torch.from_numpy(self.pixels(clips, begins, taken, strides * every, resolution))
         for turned, axis in ((reverse, 1), (mirror, 3)):
             if turned is not None:
                 chosen = torch.as_tensor(np.asarray(turned, dtype=bool))
                 batch[chosen] = batch[chosen].flip(axis)
-
-        batch = batch.view(len(clips), length, group, resolution, resolution, 3)
-        total = batch[:, :, 0].to(torch.float32)
-        for neighbour in range(1, group):
-            total += batch[:, :, neighbour]  # a sum of bytes is exact in float32
-        total.div_(127.5 * group).sub_(1.0)
-        return total.permute(0, 4, 1, 2, 3)  # memory stays (B, T, H, W, C): channels_last_3d without a copy
+        return batch
 
     def pixels(self, index: ArrayLike, start: ArrayLike, frames: int, step: ArrayLike,
                resolution: int) -> NDArray[np.uint8]:
@@ -228,6 +229,18 @@ class ClipStore:
             shape = (-1,) if resolution in self.compact else (-1, resolution, resolution, 3)
             self._maps[key] = np.asarray(mapped).reshape(shape)  # a plain view: slices of np.memmap itself are slow
         return self._maps[key]
+
+
+def to_clips(window: torch.Tensor, length: int) -> torch.Tensor:
+    """Bytes of ClipStore.window -> float32 (B, 3, T, R, R) in [-1, 1] of `length` frames, each the mean of its
+    neighbours, in channels_last_3d memory; on the window's device."""
+    batch = window.unflatten(1, (length, -1))
+    group = batch.shape[2]
+    total = batch[:, :, 0].to(torch.float32)
+    for neighbour in range(1, group):
+        total += batch[:, :, neighbour]  # a sum of bytes is exact in float32
+    total.div_(127.5 * group).sub_(1.0)
+    return total.permute(0, 4, 1, 2, 3)  # memory stays (B, T, H, W, C): channels_last_3d without a copy
 
 
 def _plan(frames: int, length: int, time: str) -> tuple[int, int, int]:

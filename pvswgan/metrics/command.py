@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pvswgan.metrics.evaluate import Result
 
 
 def evaluate(
         model: Annotated[str, typer.Argument(help="run folder, .safetensors file, or a name from assets/")],
         data: Annotated[Path, typer.Option(help="a built store of real clips (python -m pvswgan data)")],
-        clips: Annotated[int, typer.Option(min=32, help="samples; as many real clips and as many others")] = 1000,
+        clips: Annotated[int, typer.Option(min=16, help="samples; as many real clips and as many others")] = 1000,
         extractor: Annotated[str, typer.Option(help="clipnet, inception, c3d or i3d")] = "clipnet",
         weights: Annotated[Path | None, typer.Option(help="the extractor's file, where it is not ours")] = None,
         run_code: Annotated[bool, typer.Option("--run-code", help="i3d's file is a program: trust it")] = False,
-        seed: Annotated[int, typer.Option(min=0)] = 0,
+        seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
+        seeds: Annotated[int, typer.Option(min=1, max=100, help="measure so many times, with this seed and those after "
+                                                                "it: mean and deviation")] = 1,
         split: Annotated[str | None, typer.Option(help="real clips of this split only")] = None,
         device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
-        out: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
+        out: Annotated[Path | None, typer.Option(help="also write the result to this JSON file; of several "
+                                                             "seeds each to NAME-seedN.json")] = None,
         nearest: Annotated[Path | None, typer.Option(
-            help="write a .png of samples, each above the nearest real clip")] = None) -> None:
+            help="write a .png of samples (the first seed's), each above the nearest training clip; then of training "
+                 "clips likewise")
+        ] = None) -> None:
     """Measure a model against real clips: IS, FID, KID, precision, recall, SWD, diversity, motion, memorisation.
 
     Every number stands beside its floor (other real clips) and its ceiling (noise).
@@ -37,23 +45,56 @@ def evaluate(
 
     if nearest is not None and nearest.suffix.lower() != ".png":
         raise ValueError(f"--nearest is {str(nearest)!r}; allowed: a name that ends in .png")
+    for file in (out, nearest):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)  # now, not after minutes of measuring
+    _check(device)
     loaded, store = checkpoint.load(model, device), ClipStore.open(data)
     seen_by = make(extractor, weights, trust=run_code, device=device)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of {task.total}")
+    results: list[Result] = []
+    kept: list[Path] = []
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("real clips", total=None)
-        result = measure(loaded, store, clips=clips, extractor=seen_by, seed=seed, split=split,
-                         tell=lambda what, done, total: bar.update(task, description=what, completed=done, total=total))
+
+        def tell(what: str, done: int, total: int) -> None:
+            now = what if seeds == 1 else f"seed {seed + len(results)}: {what}"
+            bar.update(task, description=now, completed=len(results) * total + done, total=seeds * total)
+
+        for number in range(seed, seed + seeds):
+            result = measure(loaded, store, clips=clips, extractor=seen_by, seed=number, split=split, tell=tell)
+            results.append(result)
+            kept += [save(result, place) for place in _places(result, loaded.path, out, seeds)]  # cut off, it is there
     if result.protocol["clips"] < clips:
         print(f"the store allows {result.protocol['clips']} clips of each kind, not {clips}")
-    Console(width=None if Console().is_terminal else 120).print(report.table(result))
-    print(report.sentence(result))
-    run = Path(model)
-    places = [out] if out else []
-    if run.is_dir():
-        places.append(run / "metrics" / f"{result.model['clips']:09d}-{result.key}.json")
-    for place in places:
-        print(save(result, place))
+    Console(width=None if Console().is_terminal else 120).print(report.table(results))
+    for result in results:
+        print(report.sentence(result))
+    for place in kept:
+        print(place)
+    if not kept:
+        print("this result is kept nowhere; --out FILE.json keeps it")
     if nearest is not None:
-        video.write_png(nearest, video.sprite_sheet(report.nearest_pairs(result, loaded, store)))
+        video.write_png(nearest, video.sprite_sheet(report.nearest_pairs(results[0], loaded, store)))
         print(nearest)
+
+
+def _places(result: Result, path: Path, out: Path | None, seeds: int) -> list[Path]:
+    """Where a result is kept: with its run, where Evaluate finds it, and in `out`, of several seeds each by its own."""
+    places = []
+    if path.parent.name == "checkpoints":
+        places.append(path.parent.parent / "metrics" / f"{result.model['clips']:09d}-{result.key}.json")
+    if out is not None:
+        places.append(out if seeds == 1 else out.with_stem(f"{out.stem}-seed{result.protocol['seed']}"))
+    return places
+
+
+def _check(device: str) -> None:
+    """Raises ValueError where PyTorch has no such device here."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        gpus = [f"cuda:{place}" for place in range(torch.cuda.device_count())]
+        raise ValueError(f"--device is {device!r}; allowed here: {', '.join(['cpu', *gpus])}") from None

@@ -15,13 +15,14 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pvswgan.checkpoint import Model
@@ -30,10 +31,11 @@ from pvswgan.data.store import ClipStore
 from pvswgan.metrics import features, memorisation, motion, swd
 from pvswgan.metrics.diversity import feature_distance
 from pvswgan.metrics.extractors import Extractor, file_hash, make
-from pvswgan.metrics.sets import Reals, Set, Tell, describe, kept, noise, samples
+from pvswgan.metrics.sets import Library, Reals, Set, Tell, describe, kept, library, noise, samples
 
-VERSION = 1  # of the measures: raised when a number changes its meaning
-LEAST = 32  # clips, below which nothing is said
+VERSION = 2  # of the measures: raised when a number changes its meaning
+LEAST = 16  # clips, below which nothing is said
+SEARCHED = 10_000  # training clips that samples are compared with one by one, at most
 
 # id: (name, which way is better); a level of the SWD is "swd TxHxW"
 MEASURES: dict[str, tuple[str, str]] = {
@@ -45,8 +47,8 @@ MEASURES: dict[str, tuple[str, str]] = {
     "motion": ("motion: change of a step", "as the reals"), "motion_distance": ("distance of motion", "lower"),
     "direction_distance": ("distance of directions", "lower"), "frozen": ("frozen steps", "as the reals"),
     "flicker": ("flicker", "as the reals"),
-    "near_share": ("nearer to training clips than reals are", "as the reals"),
-    "near_ratio": ("distance to training clips, of the reals'", "as the reals"),
+    "near_share": ("nearer to a training clip than those are", "as the reals"),
+    "near_ratio": ("distance to training clips, of theirs", "as the reals"),
 }
 
 
@@ -54,7 +56,8 @@ MEASURES: dict[str, tuple[str, str]] = {
 class Result:
     """protocol: what the numbers depend on; key: its hash. model: which one, how far trained. values: of each measure
     value, floor and ceiling. about: the extractor's accuracy, seconds, date. nearest: for the first samples, the place
-    (in the order of the real clips) of the nearest one."""
+    of the nearest training clip (in the order of training_clips); left_out: for the first training clips, the place of
+    the nearest other one."""
 
     protocol: dict[str, Any]
     key: str
@@ -62,6 +65,7 @@ class Result:
     values: dict[str, dict[str, float]]
     about: dict[str, Any]
     nearest: list[int]
+    left_out: list[int] = field(default_factory=list)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -90,6 +94,11 @@ def store_hash(store: ClipStore) -> str:
     return hashlib.sha256(json.dumps([parts, store.lengths.tolist()]).encode()).hexdigest()[:16]
 
 
+def places_hash(usable: np.ndarray[Any, Any]) -> str:
+    """Of which clips of a store are used: a split's name does not say (two folds have the same clips)."""
+    return hashlib.sha256(json.dumps(usable.tolist()).encode()).hexdigest()[:16]
+
+
 def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Extractor | None = None, seed: int = 0,
              split: str | None = None, tell: Tell = lambda what, done, total: None,
              cache: Path | None = None) -> Result:
@@ -100,6 +109,7 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     """
     begin = time.perf_counter()
     reals = Reals.of(model, store, seed, split)
+    training = training_clips(model, store, seed, split)
     count = min(clips, len(reals) // 2)
     if count < LEAST:
         raise DataError(f"{store.folder} has {len(reals)} clips that fit; an evaluation of {clips} clips compares as "
@@ -110,19 +120,38 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     sources = {"real clips": reals.batches(0, count), "other real clips": reals.batches(count, count),
                "samples": samples(model, count, seed), "noise": noise(shape, count, seed)}
     protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split)
+    key = _cache_key(protocol, model)
+    searched, steps = min(SEARCHED, len(training)), len(sources) * count
+    total = steps + searched
     sets = {}
     for step, (what, batches) in enumerate(sources.items()):
         def heard(done: int, what: str = what, before: int = step * count) -> None:
-            tell(what, before + done, len(sources) * count)
+            tell(what, before + done, total)
 
-        measured = partial(describe, batches, count, extractor, eyes, heard)
-        sets[what] = measured() if what == "samples" else kept(
-            f"{key_of(protocol)}-{what.replace(' ', '-')}", measured, cache)
+        turn = what == "samples" and reals.sampler.mirror
+        measured = partial(describe, batches, count, extractor, eyes, heard, turn)
+        file = f"{key}-{what.replace(' ', '-')}"
+        sets[what] = measured() if what == "samples" else kept(Set, file, measured, cache)
+    looked_at = kept(Library, f"{key}-training-clips", partial(
+        library, training, SEARCHED, 2 * count if reals.sampler.mirror else 0, eyes,
+        lambda done: tell("training clips", steps + done, total)), cache)
     reals.sampler.close()
-    values, near = _compared(sets, seed)
+    training.sampler.close()
+    values, near, left_out = _compared(sets, looked_at, seed, extractor.protocol.get("splits", features.SPLITS))
     about = extractor.about | {"seconds": round(time.perf_counter() - begin, 1), "date": datetime.now(UTC).isoformat(
         timespec="seconds"), "torch": str(torch.__version__), "store": store.folder.name}
-    return Result(protocol, key_of(protocol), _model_facts(model), values, about, near)
+    return Result(protocol, key_of(protocol), _model_facts(model), values, about, near, left_out)
+
+
+def training_clips(model: Model, store: ClipStore, seed: int, split: str | None) -> Reals:
+    """The clips that samples' nearest are looked for among, each once and as it lies in the store, not turned."""
+    return Reals.of(model, store, seed, split, mirror=False)
+
+
+def _cache_key(protocol: Mapping[str, Any], model: Model) -> str:
+    """Features are the same to rounding only with one torch on one kind of device: enough to compare results, not to
+    mix them within one."""
+    return key_of({**protocol, "torch": str(torch.__version__), "device": model.device.type})
 
 
 def _protocol(model: Model, store: ClipStore, reals: Reals, extractor: Extractor, eyes: Extractor, count: int,
@@ -130,9 +159,11 @@ def _protocol(model: Model, store: ClipStore, reals: Reals, extractor: Extractor
     sampler = reals.sampler
     return {"measures": VERSION, "extractor": extractor.protocol, "eyes": eyes.protocol, "clips": count,
             "frames": model.frames, "resolution": model.resolution, "seed": seed,
-            "reals": {"sha256": store_hash(store), "clips": len(store), "split": split, "window": sampler.frames,
+            "reals": {"sha256": store_hash(store), "clips": len(store), "split": split,
+                      "chosen": places_hash(sampler.usable), "window": sampler.frames,
                       "stride": [int(s) for s in sampler.strides], "time": sampler.time, "mirror": sampler.mirror,
                       "offset": sampler.offset, "reverse": sampler.reverse},
+            "searched": min(SEARCHED, len(reals)),
             "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics")}
 
 
@@ -142,22 +173,28 @@ def _model_facts(model: Model) -> dict[str, Any]:
             "system": model.config.get("network", {}).get("system", "pvswgan")}
 
 
-def _compared(sets: dict[str, Set], seed: int) -> tuple[dict[str, dict[str, float]], list[int]]:
-    """(values of each measure; the nearest real clip of each of the first samples)."""
-    real = sets["real clips"]
+def _compared(sets: dict[str, Set], training: Library, seed: int,
+              splits: int) -> tuple[dict[str, dict[str, float]], list[int], list[int]]:
+    """(values of each measure; the nearest training clip of each of the first samples; the nearest other one of each of
+    the first training clips). Two halves of the left-out clips: one says what is near, the other is the floor."""
+    real, made = sets["real clips"], sets["samples"]
     scale = real.seen.std(0).clamp_min(1e-6)
-    near = {what: memorisation.nearest(one.seen, real.seen, scale) for what, one in sets.items() if one is not real}
+    half = len(real.seen)
+    first, second = (memorisation.nearest(
+        training.seen[at:at + half], training.seen, scale,
+        None if training.turned is None else training.turned[at:at + half], left_out=at) for at in (0, half))
+    near = {"samples": memorisation.nearest(made.seen, training.seen, scale, made.turned), "other real clips": second,
+            "noise": memorisation.nearest(sets["noise"].seen, training.seen, scale)}
     values: dict[str, dict[str, float]] = {}
     for column, what in (("value", "samples"), ("floor", "other real clips"), ("ceiling", "noise")):
-        found = _measures(real, sets[what], scale, seed)
-        found |= memorisation.compare(near[what], near["other real clips"])
+        found = _measures(real, sets[what], scale, seed, splits) | memorisation.compare(near[what], first)
         for name, number in found.items():
             values.setdefault(name, {})[column] = number
-    return values, near["samples"].index[:16].tolist()
+    return values, near["samples"].index[:16].tolist(), first.index[:16].tolist()
 
 
-def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int) -> dict[str, float]:
-    found = features.compare(real.features, other.features, other.logits, seed)
+def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int, splits: int) -> dict[str, float]:
+    found = features.compare(real.features, other.features, other.logits, seed, splits)
     levels = swd.distances(real.patches, other.patches)
     found["swd"] = sum(levels.values()) / len(levels)
     found |= {f"swd {size}": value for size, value in levels.items()}

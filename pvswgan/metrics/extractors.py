@@ -163,15 +163,19 @@ def _i3d(path: Path, device: str | torch.device) -> Extractor:
 
     @torch.no_grad()
     def describe(clips: Tensor) -> Described:
-        found = net(_bytes(_sixteen(clips)).float().to(device), rescale=True, resize=True, return_features=True)
+        try:
+            found = net(_bytes(_sixteen(clips)).float().to(device), rescale=True, resize=True, return_features=True)
+        except RuntimeError as error:
+            raise ExtractorError(f"{path} does not answer as StyleGAN-V's I3D does: {error!s:.300}") from error
         return found.float().cpu(), None
 
     return Extractor("i3d", describe, {"name": "i3d", "weights": file_hash(path),
-                                       "clips": "16 frames of 224x224 pixels (StyleGAN-V's FVD)"})
+                                       "clips": "16 frames of 224x224 pixels (StyleGAN-V's FVD: 2,048 clips)"})
 
 
 class C3D(nn.Module):
-    """C3D (Tran et al. 2015): (N, 3, 16, 112, 112), bytes less their mean, -> (fc7 (N, 4096), fc8 (N, classes))."""
+    """C3D (Tran et al. 2015): (N, 3, 16, 112, 112), bytes less their mean, blue first, -> (fc7 (N, 4096), fc8 (N,
+    classes)). Pooling covers the edge, as in Caffe and Chainer: 7 pixels become 4."""
 
     WIDTHS = (("1a", 3, 64), ("2a", 64, 128), ("3a", 128, 256), ("3b", 256, 256), ("4a", 256, 512), ("4b", 512, 512),
               ("5a", 512, 512), ("5b", 512, 512))
@@ -186,8 +190,7 @@ class C3D(nn.Module):
         for name, *_ in self.WIDTHS:
             x = torch.relu(getattr(self, f"conv{name}")(x))
             if name in ("1a", "2a", "3b", "4b", "5b"):
-                kernel = (1, 2, 2) if name == "1a" else (2, 2, 2)
-                x = nn.functional.max_pool3d(x, kernel, kernel, (0, 1, 1) if name == "5b" else 0)
+                x = nn.functional.max_pool3d(x, (1, 2, 2) if name == "1a" else 2, ceil_mode=True)
         x = torch.relu(self.fc6(x.flatten(1)))
         features = torch.relu(self.fc7(x))
         return features, self.fc8(features)
@@ -204,16 +207,23 @@ def _c3d(path: Path, device: str | torch.device) -> Extractor:
 
     @torch.no_grad()
     def describe(clips: Tensor) -> Described:
-        n, c, t, *_ = (x := _bytes(_sixteen(clips)).float()).shape
-        wide = nn.functional.interpolate(x.transpose(1, 2).flatten(0, 1), (128, 171), mode="bilinear")
-        wide = wide.view(n, t, c, 128, 171).transpose(1, 2) - mean
-        features, logits = net(wide[..., 8:120, 29:141].to(device))
+        features, logits = net(c3d_input(clips, mean).to(device))
         return features.float().cpu(), logits.float().cpu()
 
     how = "of the file" if mean.numel() > 3 else f"{[round(v, 1) for v in mean.flatten().tolist()]}"
     return Extractor("c3d", describe, {
         "name": "c3d", "weights": file_hash(path), "classes": net.fc8.out_features,
-        "clips": f"16 frames of 128x171 pixels, the middle 112x112, less the mean {how} (TGAN's evaluator)"})
+        "clips": f"16 frames of 128x128 pixels (bicubic), the middle 112x112, blue first, less the mean {how} (TGAN's "
+                 "evaluator)", "splits": 1})
+
+
+def c3d_input(clips: Tensor, mean: Tensor) -> Tensor:
+    """Clips (N, 3, T, H, W) in [-1, 1] as TGAN's evaluator brings them to C3D (evaluation/calc_inception.py of its
+    code): 128x128 pixels whatever they were, bicubic, blue first, less the mean's middle 128 columns, and of that the
+    middle 112x112. mean: broadcasts to (3, 16, 128, 171), blue first."""
+    x = _bytes(_sixteen(clips)).float().flip(1).transpose(1, 2)
+    x = nn.functional.interpolate(x.flatten(0, 1), (128, 128), mode="bicubic").view(*x.shape[:3], 128, 128)
+    return (x.transpose(1, 2) - mean.expand(3, 16, 128, 171)[..., 21:149])[..., 8:120, 8:120]
 
 
 def _c3d_weights(path: Path) -> tuple[dict[str, Tensor], Tensor]:

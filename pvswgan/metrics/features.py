@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pvswgan.metrics.vision import mend_torchvision
 
-KID_SUBSETS, KID_SUBSET = 100, 1000  # as torch-fidelity has them; smaller sets are taken whole
+KID_SUBSETS, KID_SUBSET = 100, 1000  # as torch-fidelity has them; sets of no more clips are taken whole
+LEAST = 32  # clips, below which features say nothing
 NEIGHBOURS = 3  # Kynkäänniemi et al. 2019
 SPLITS = 10
 
@@ -34,16 +35,18 @@ def fid(fake: Tensor, real: Tensor) -> float:
     return float(fid_statistics_to_metric(a, b, verbose=False)["frechet_inception_distance"])
 
 
-def kid(fake: Tensor, real: Tensor, seed: int = 0) -> tuple[float, float]:
+def kid(fake: Tensor, real: Tensor, seed: int = 0) -> tuple[float, float | None]:
     """(mean, deviation over subsets) of the squared kernel distance (Binkowski et al. 2018) of features (N, D):
-    unbiased, so 0 on average for equal sets and now and then below."""
+    unbiased, so 0 on average for equal sets and now and then below. No deviation where a subset would be the whole."""
     mend_torchvision()
     from torch_fidelity.metric_kid import kid_features_to_metric
 
     size = min(KID_SUBSET, len(fake), len(real))
+    subsets = KID_SUBSETS if min(len(fake), len(real)) > size else 1
     found = kid_features_to_metric(fake.double().cpu(), real.double().cpu(), rng_seed=seed, verbose=False,
-                                   kid_subset_size=size, kid_subsets=KID_SUBSETS if size == KID_SUBSET else 1)
-    return found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
+                                   kid_subset_size=size, kid_subsets=subsets)
+    deviation = found["kernel_inception_distance_std"] if subsets > 1 else None
+    return found["kernel_inception_distance_mean"], deviation
 
 
 def precision_recall(fake: Tensor, real: Tensor) -> tuple[float, float]:
@@ -57,12 +60,20 @@ def precision_recall(fake: Tensor, real: Tensor) -> tuple[float, float]:
     return found["precision"], found["recall"]
 
 
-def compare(real: Tensor, fake: Tensor, logits: Tensor | None, seed: int = 0) -> dict[str, float]:
-    """All of them, of features (N, D) and the fake clips' logits, where there are any."""
+def compare(real: Tensor, fake: Tensor, logits: Tensor | None, seed: int = 0,
+            splits: int = SPLITS) -> dict[str, float]:
+    """All of them, of features (N, D) and the fake clips' logits, where there are any; none of fewer than LEAST.
+    splits: of the Inception Score, fewer where that leaves less than 50 clips in each."""
+    if min(len(fake), len(real)) < LEAST:
+        return {}
     values = {"fid": fid(fake, real)}
-    values["kid"], values["kid_deviation"] = kid(fake, real, seed)
+    values["kid"], deviation = kid(fake, real, seed)
+    if deviation is not None:
+        values["kid_deviation"] = deviation
     values["precision"], values["recall"] = precision_recall(fake, real)
     if logits is not None:
-        splits = min(SPLITS, max(1, len(logits) // 50))
-        values["is"], values["is_deviation"] = inception_score(logits, splits, seed)
+        splits = min(splits, max(1, len(logits) // 50))
+        values["is"], over_splits = inception_score(logits, splits, seed)
+        if splits > 1:
+            values["is_deviation"] = over_splits
     return values

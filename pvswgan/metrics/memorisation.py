@@ -1,4 +1,9 @@
-"""Whether a model repeats its training clips: how near samples are to them, against how near other real clips are."""
+"""Whether a model repeats its training clips: how near samples are to them, against how near training clips are to one
+another, each left out of the search when its turn comes.
+
+A clip that is left out is to the rest what a clip of the same kind that was never trained on would be, so that no other
+clips are needed. (Where several clips were cut from one video they are nearer to one another than new ones would be.)
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NEAR = 0.05  # quantile of the other real clips' distances below which a sample counts as near
+NEAR = 0.05  # quantile of the left-out clips' distances below which a sample counts as near
 
 
 @dataclass(frozen=True)
@@ -18,15 +23,36 @@ class Nearest:
     distance: Tensor
 
 
-def nearest(clips: Tensor, reference: Tensor, scale: Tensor) -> Nearest:
-    """Of features (N, D) among features (M, D), each divided by scale (D)."""
-    parts = [torch.cdist(part / scale, reference / scale).min(1) for part in clips.float().split(1024)]
-    return Nearest(torch.cat([p.indices for p in parts]), torch.cat([p.values for p in parts]))
+def nearest(clips: Tensor, reference: Tensor, scale: Tensor, turned: Tensor | None = None,
+            left_out: int | None = None) -> Nearest:
+    """Of features (N, D) among features (M, D), each divided by scale (D).
+
+    turned (N, D): features of the same clips turned left to right: the nearer of the two counts. left_out: clip i is
+    reference clip left_out + i, which is passed over.
+    """
+    def find(some: Tensor) -> Nearest:
+        found = []
+        for first in range(0, len(some), 1024):
+            # By differences: by products, the distance of a copy would be rounding.
+            far = torch.cdist(some[first:first + 1024].float() / scale, reference.float() / scale,
+                              compute_mode="donot_use_mm_for_euclid_dist")
+            if left_out is not None:
+                rows = torch.arange(len(far))
+                far[rows, left_out + first + rows] = torch.inf
+            found.append(far.min(1))
+        return Nearest(torch.cat([f.indices for f in found]), torch.cat([f.values for f in found]))
+
+    plain = find(clips)
+    if turned is None:
+        return plain
+    other = find(turned)
+    nearer = other.distance < plain.distance
+    return Nearest(torch.where(nearer, other.index, plain.index), torch.minimum(plain.distance, other.distance))
 
 
-def compare(samples: Nearest, others: Nearest) -> dict[str, float]:
-    """near_share: share of samples nearer to a training clip than all but 5 % of other real clips are; about 0.05 where
-    nothing is memorised, towards 1 where samples are copies. near_ratio: median distance against the other clips'."""
-    bar = torch.quantile(others.distance, NEAR)
+def compare(samples: Nearest, left_out: Nearest) -> dict[str, float]:
+    """near_share: share of samples nearer to a training clip than all but 5 % of left-out training clips are; about
+    0.05 where nothing is memorised, towards 1 where samples are copies. near_ratio: median distance against theirs."""
+    bar = torch.quantile(left_out.distance, NEAR)
     return {"near_share": float((samples.distance < bar).float().mean()),
-            "near_ratio": float(samples.distance.median() / others.distance.median().clamp_min(1e-9))}
+            "near_ratio": float(samples.distance.median() / left_out.distance.median().clamp_min(1e-9))}

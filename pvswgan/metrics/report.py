@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from rich.table import Table
 
 from pvswgan import video
 from pvswgan.checkpoint import Model
+from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
-from pvswgan.metrics.evaluate import Result, better, label
-from pvswgan.metrics.sets import Reals
+from pvswgan.metrics.evaluate import VERSION, Result, better, label, training_clips
 
 
 def figure(value: float) -> str:
@@ -21,19 +22,22 @@ def figure(value: float) -> str:
     return f"{value:.4g}"
 
 
-def rows(result: Result) -> list[tuple[str, str, str, str, str]]:
-    """(measure, value, floor, ceiling, which way is better) of one result."""
-    return [(label(name), figure(v["value"]), figure(v["floor"]), figure(v["ceiling"]), better(name))
-            for name, v in result.values.items()]
+def spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation of the sample; "-" of nothing."""
+    if not values:
+        return "-"
+    return figure(mean(values)) + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
 
 
-def table(result: Result) -> Table:
-    """One result for a terminal."""
+def table(results: Sequence[Result]) -> Table:
+    """One result for a terminal; of several, that differ in the seed alone, means and deviations."""
     shown = Table()
     for title in ("measure", "model", "floor: other reals", "ceiling: noise", "better"):
         shown.add_column(title, justify="left" if title in ("measure", "better") else "right")
-    for row in rows(result):
-        shown.add_row(*row)
+    for name in results[0].values:
+        found = [result.values[name] for result in results if name in result.values]
+        columns = (spread([one[column] for one in found]) for column in ("value", "floor", "ceiling"))
+        shown.add_row(label(name), *columns, better(name))
     return shown
 
 
@@ -56,23 +60,33 @@ def groups(results: Sequence[Result]) -> list[list[int]]:
 
 def differences(a: Result, b: Result) -> list[str]:
     """In what two protocols differ: "clips: 1000 and 500", for the reader of two tables."""
-    left, right = _flat(a.protocol), _flat(b.protocol)
+    left, right = flat(a.protocol), flat(b.protocol)
     return [f"{name}: {left.get(name)} and {right.get(name)}" for name in sorted(left.keys() | right.keys())
             if left.get(name) != right.get(name)]
 
 
-def _flat(tree: dict[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(tree: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """{"reals.split": None, ...} of nested dictionaries."""
+    found: dict[str, Any] = {}
     for name, value in tree.items():
-        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
-    return flat
+        found |= flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return found
 
 
-def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int | None = None) -> video.Pixels:
-    """The first samples, each followed by the nearest real clip (clipnet's features): uint8 (2 * count, T, R, R, 3)."""
-    seed, places = result.protocol["seed"], result.nearest[:count]
-    reals = Reals.of(model, store, seed, result.protocol["reals"]["split"])
-    near = torch.cat([reals.sampler.read(place, 1, reals.size) for place in places])
+def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int = 16) -> video.Pixels:
+    """The first samples, each followed by the nearest training clip (clipnet's features); then as many training clips,
+    each followed by the nearest other one: uint8 (4 * count, T, R, R, 3), count at most 16.
+
+    Raises DataError where the result is of measures that found them another way.
+    """
+    if result.protocol["measures"] != VERSION:
+        raise DataError("This was measured by an earlier version, which searched fewer clips: measure it again.")
+    seed, split = result.protocol["seed"], result.protocol["reals"]["split"]
+    reals = training_clips(model, store, seed, split)
+    near, left_out = ([reals.sampler.read(place, 1, reals.size) for place in places[:count]]
+                      for places in (result.nearest, result.left_out))
+    own = reals.sampler.read(0, len(left_out), reals.size)
     reals.sampler.close()
-    both = np.stack([video.to_uint8(clips) for clips in (model.sample(len(places), seed), near)], axis=1)
-    return both.reshape(-1, *both.shape[2:])
+    pairs = [(model.sample(len(near), seed), torch.cat(near)), (own, torch.cat(left_out))]
+    both = [np.stack([video.to_uint8(clips) for clips in pair], axis=1) for pair in pairs]
+    return np.concatenate([one.reshape(-1, *one.shape[2:]) for one in both])

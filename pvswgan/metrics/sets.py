@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,7 +32,8 @@ Tell = Callable[[str, int, int], None]  # what, done, of; an error raised in it 
 @dataclass(frozen=True)
 class Set:
     """features (M, D) and logits (M, K) or None of the extractor; seen (N, 128), clipnet's features; patches; motion,
-    or None of one frame; similarity, the mean MS-SSIM of two of its clips, or None where they are too small."""
+    or None of one frame; similarity, the mean MS-SSIM of two of its clips, or None where they are too small; turned,
+    as seen, of the clips turned left to right, where that was asked for."""
 
     features: Tensor
     logits: Tensor | None
@@ -39,6 +41,7 @@ class Set:
     patches: Patches
     motion: Motion | None
     similarity: float | None
+    turned: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it, to keep in a file."""
@@ -64,15 +67,45 @@ class Set:
                    float(tensors["similarity"]) if "similarity" in tensors else None)
 
 
-def kept(key: str, make: Callable[[], Set], folder: Path | None = None) -> Set:
-    """What `make` gives, kept in `folder` (default: beside the cached stores) under a key that says all it depends on.
+@dataclass(frozen=True)
+class Library:
+    """Training clips, to find samples' nearest in: seen (M, 128), clipnet's features, each clip once and not turned;
+    turned (K, 128), of the first K turned left to right, or None where the training does not turn clips."""
+
+    seen: Tensor
+    turned: Tensor | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it, to keep in a file."""
+        return {"seen": self.seen} | ({} if self.turned is None else {"turned": self.turned})
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Library:
+        """What `tensors` gave. Raises KeyError."""
+        return cls(tensors["seen"], tensors.get("turned"))
+
+
+class Keepable(Protocol):
+    """What can be kept in a file of tensors."""
+
+    def tensors(self) -> dict[str, Tensor]: ...
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Self: ...
+
+
+K = TypeVar("K", bound=Keepable)
+
+
+def kept(kind: type[K], key: str, make: Callable[[], K], folder: Path | None = None) -> K:
+    """What `make` gives, a `kind`, kept in `folder` (default: beside the cached stores) under a key that says all it
+    depends on.
 
     The newest KEPT files stay. A file that cannot be read is made again; one that cannot be written is done without.
     """
     folder = folder or cache_folder() / ".metrics"
     path = folder / f"{key}.safetensors"
     with suppress(CheckpointError, KeyError, ValueError, TypeError):
-        found = Set.of_tensors(read_tensors(path)[0])
+        found = kind.of_tensors(read_tensors(path)[0])
         with suppress(OSError):
             path.touch()
         return found
@@ -86,10 +119,11 @@ def kept(key: str, make: Callable[[], Set], folder: Path | None = None) -> Set:
     return made
 
 
-def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor, tell: Callable[[int], None]) -> Set:
+def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor, tell: Callable[[int], None],
+             turn: bool = False) -> Set:
     """Of batches of clips (n, 3, T, H, W) in [-1, 1], `count` in all; eyes: clipnet, which `extractor` may be too.
-    tell: the clips done so far."""
-    features, logits, seen, motion, alike = [], [], [], [], []
+    tell: the clips done so far. turn: also look at them turned left to right."""
+    features, logits, seen, motion, alike, turned = [], [], [], [], [], []
     patches, done = Patches(count), 0
     for clips in batches:
         clips = as_bytes(clips)
@@ -98,6 +132,8 @@ def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor
         if classes is not None:
             logits.append(classes)
         seen.append(found if eyes is extractor else eyes.describe(clips)[0])
+        if turn:
+            turned.append(eyes.describe(clips.flip(4))[0])
         patches.add(clips)
         if clips.shape[2] > 1:
             motion.append(Motion.of(clips))
@@ -107,7 +143,21 @@ def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor
         done += len(clips)
         tell(done)
     return Set(torch.cat(features), torch.cat(logits) if logits else None, torch.cat(seen), patches,
-               Motion.join(motion) if motion else None, float(torch.cat(alike).mean()) if alike else None)
+               Motion.join(motion) if motion else None, float(torch.cat(alike).mean()) if alike else None,
+               torch.cat(turned) if turned else None)
+
+
+def library(reals: Reals, most: int, turned: int, eyes: Extractor, tell: Callable[[int], None]) -> Library:
+    """The first `most` clips of `reals`, which must not turn them by itself; and the first `turned` of those turned."""
+    seen, other, done, most = [], [], 0, min(most, len(reals))
+    for clips in reals.batches(0, most):
+        clips = as_bytes(clips)
+        seen.append(eyes.describe(clips)[0])
+        if done < turned:
+            other.append(eyes.describe(clips[:turned - done].flip(4))[0])
+        done += len(clips)
+        tell(done)
+    return Library(torch.cat(seen), torch.cat(other) if other else None)
 
 
 def as_bytes(clips: Tensor) -> Tensor:
@@ -136,13 +186,15 @@ class Reals:
     size: tuple[int, int]  # (T, R)
 
     @classmethod
-    def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None) -> Reals:
-        """Raises DataError where the store has no clip of the model's size or length."""
+    def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None, **changes: Any) -> Reals:
+        """`changes`: of how the training reads them. Raises DataError where the store has no clip of the model's size
+        or length, or no such split."""
         if model.resolution not in store.resolutions:
             raise DataError(f"{store.folder} has clips of {store.resolution} pixels at most; the model's have "
                             f"{model.resolution}")
         data = model.config["data"]
         read = {key: data[key] for key in ("stride", "time", "mirror", "offset", "reverse") if key in data}
+        read |= changes
         return cls(Sampler(store, frames=model.sizes[-1][0], split=split, seed=seed, **read),
                    (model.frames, model.resolution))
 

@@ -8,7 +8,9 @@ the same, and leave a run alone that is still learning its first stage.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+import threading
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -18,6 +20,8 @@ from pvswgan.growth import GrowthPlan
 from pvswgan.studio import machine, train_watch
 from pvswgan.studio.sheet_measures import Measures, of_sheet
 from train.run import RunFolder, Sample
+
+log = logging.getLogger(__name__)
 
 # Samples: shares of what the real clips of the same stage show.
 LOOKED_AT = 12  # newest snapshots
@@ -77,6 +81,43 @@ def of_training(status: dict[str, Any], rows: Sequence[dict[str, Any]], looks: S
     """What each rule says of a training, the gravest first; a part of it may be given, as it stood at some time."""
     return [not_finite(status, rows), collapse(looks, plan), frozen(looks, plan), flicker(looks, plan),
             critic_too_strong(rows), critic_runs_away(rows, plan)]
+
+
+class Marks:
+    """The gravest alert of every run, for the list: a run that nobody looks at may go wrong too. Looked for beside, one
+    run at a time, so that the list never waits for sheets to be measured."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[Hashable, dict[str, str] | None]] = {}    # the longest ago first
+        self._looking = threading.Lock()
+
+    def of(self, runs: Sequence[RunFolder]) -> list[dict[str, str] | None]:
+        """{"kind", "sentence"} of each run, as it was when last looked at; None where nothing is known to be wrong."""
+        changed = [run for run in runs if self._known.get(run.path, (None,))[0] != _stand(run)]
+        if changed and self._looking.acquire(blocking=False):
+            turns = {path: place for place, path in enumerate(self._known)}     # a run at work changes every second
+            first = min(changed, key=lambda run: turns.get(run.path, -1))
+            threading.Thread(target=self._look, args=(first,), daemon=True).start()
+        return [self._known.get(run.path, (None, None))[1] for run in runs]
+
+    def _look(self, run: RunFolder) -> None:
+        stand, found = _stand(run), []
+        try:
+            found = of_run(run)
+        except (OSError, ValueError, KeyError, TypeError) as error:  # in the trash, or not a run's files
+            log.warning("what may be wrong with %s could not be read: %s", run.path, error)
+        finally:
+            self._known.pop(run.path, None)
+            self._known[run.path] = stand, {key: found[0][key] for key in ("kind", "sentence")} if found else None
+            self._looking.release()
+
+
+def _stand(run: RunFolder) -> Hashable:
+    """Another one where there may be something new to be said of the run."""
+    try:
+        return tuple((run.path / name).stat().st_mtime_ns for name in ("status.json", "stats.jsonl"))
+    except OSError:
+        return None, None
 
 
 # ---- the rules ----------------------------------------------------------------------------------------------------

@@ -40,8 +40,14 @@ LARGEST_SEED = 2**31 - 1
 def build(studio: "Studio") -> None:
     """Registers the endpoints in the Blocks context that it is called in."""
     api = Api(studio)
-    for function in (api.models, api.runs, api.sample, api.interpolate, api.project, api.start, api.stop):
-        gr.api(function, api_name=function.__name__, concurrency_id="api", concurrency_limit=2)
+    # Queues of their own: while two clips are being fitted, which takes minutes, a training can be stopped.
+    for name, most, functions in (
+        ("asked", None, (api.models, api.runs, api.start, api.stop)),
+        ("drawn", 2, (api.sample, api.interpolate)),
+        ("fitted", 2, (api.project,)),
+    ):
+        for function in functions:
+            gr.api(function, api_name=function.__name__, concurrency_id=name, concurrency_limit=most)
 
 
 class Api:

@@ -23,8 +23,8 @@ from pvswgan.studio.views import view
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
-SCRIPTS = ("curves.js", "compare_state.js", "compare_sides.js", "compare_clips.js", "compare_pair.js",
-           "compare_facts.js", "compare_curves.js", "compare_quiz.js")
+SCRIPTS = ("curves.js", "compare_state.js", "compare_history.js", "compare_sides.js", "compare_clips.js",
+           "compare_pair.js", "compare_facts.js", "compare_curves.js", "compare_quiz.js")
 
 
 class Sides(BaseModel):

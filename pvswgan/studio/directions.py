@@ -65,6 +65,11 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
         asked(kept.forget, asked(models.find, wish.model).id, wish.direction)
         return {}
 
+    @api.post("/restore", dependencies=writes)
+    def restore(wish: DirectionRequest) -> dict[str, Any]:
+        asked(kept.restore, asked(models.find, wish.model).id, wish.direction)
+        return {}
+
     return api
 
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
 PATIENCE_S = 120.0  # a tab in the background asks once a minute
+HOLDS_S = 10.0  # then another wish for the same is measured again: the result's file may be gone, or the clips others
 OWN = "own"  # the clips that the model was trained on
-SHOWN = 8  # samples that are shown with the nearest real clip
+SHOWN = 8  # samples that are shown with the nearest training clip
 MOST_BYTES = 1 << 20  # of a result's file
 KEYS = frozenset(("fid", "kid", "is", "precision", "recall", "swd", "diversity", "motion_distance", "near_share"))
 
@@ -61,7 +62,7 @@ def build(studio: Studio) -> None:
 def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
     """The page's routes, each behind the guard."""
     guarded, writes = [Depends(guard)], [Depends(studio.guard_write)]
-    jobs, reals = Jobs(PATIENCE_S), latents_reals.Opened()
+    jobs, reals = Jobs(PATIENCE_S, HOLDS_S), latents_reals.Opened()
 
     def store_of(opened: Opened, name: str, tell: Progress) -> ClipStore:
         return reals.get(opened.key, opened.model, tell).store if name == OWN else data_stores.opened(name)
@@ -86,7 +87,8 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         def work(tell: Progress) -> dict[str, Any]:
             store = store_of(opened, wish.store, tell)
             tell(f"loading {choice.name}", 0, 0)
-            result = evaluate.evaluate(opened.model, store, clips=wish.clips, seed=wish.seed, tell=tell,
+            split = opened.model.config["data"].get("split") if wish.store == OWN else None
+            result = evaluate.evaluate(opened.model, store, clips=wish.clips, seed=wish.seed, split=split, tell=tell,
                                        extractor=extractors.load(choice, opened.model.device))
             save(studio, opened, wish.store, result)
             return {"key": result.key, "clips": result.protocol["clips"]}
@@ -186,8 +188,32 @@ def _name(id: str, result: Result) -> str:
     return folder if kind != "other" else str(result.about.get("model")).partition(":")[2]
 
 
+def model_of(studio: Studio, file: Path, result: Result) -> str:
+    """The id of the model that a result is of, told by where its file lies: a run may have another name by now."""
+    folder = file.parent.parent
+    if folder.name == ".studio":
+        return str(result.about.get("model"))
+    return (f"run:{folder.name}@{result.model['clips']:09d}" if folder.parent == studio.settings.runs
+            else f"asset:{folder.name}")
+
+
+def _real_clips(opened: Opened, result: Result, store_of: Callable[[Opened, str, Progress], ClipStore]) -> ClipStore:
+    """Those that were compared with: named by the result, or, of one from the command line, its own or the store's.
+    Raises DataError."""
+    about = result.about
+    for name in [about["real"]] if "real" in about else [OWN, str(about.get("store"))]:
+        try:
+            store = store_of(opened, name, lambda *_: None)
+        except DataError:
+            continue
+        if evaluate.store_hash(store) == result.protocol["reals"]["sha256"]:
+            return store
+    raise DataError("The real clips are not those that were compared with any more, or not among the studio's.")
+
+
 def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress], ClipStore]) -> Response:
-    """The first samples of a result, each followed by the nearest real clip, as a sprite sheet of 2 * SHOWN rows.
+    """The first samples of a result, each followed by the nearest training clip, then training clips, each followed by
+    the nearest other one, as a sprite sheet of 4 * SHOWN rows.
 
     Raises DataError where model or clips are no longer what was measured.
     """
@@ -195,13 +221,11 @@ def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress]
     if isinstance(result, str):
         raise HTTPException(409, result)
     try:
-        opened = studio.models.open(str(result.about.get("model")))
+        opened = studio.models.open(model_of(studio, file, result))
     except UnknownModelError as error:
         raise DataError("The checkpoint that was measured is not kept any more.") from error
     if evaluate.file_hash(opened.entry.path) != result.model["sha256"]:
         raise DataError("The model's file is not the one that was measured any more.")
-    store = store_of(opened, result.about.get("real", OWN), lambda *_: None)
-    if evaluate.store_hash(store) != result.protocol["reals"]["sha256"]:
-        raise DataError("The real clips are not those that were compared with any more.")
+    store = _real_clips(opened, result, store_of)
     both = report.nearest_pairs(result, opened.model, store, SHOWN)
     return sheet_answer(Sheet(encode_jpeg(sprite_sheet(both)), *both.shape[:3]))

@@ -39,7 +39,8 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
 
     @app.get("/api/models", dependencies=guarded)
     def list_models() -> dict[str, Any]:
-        return {"models": [describe_group(group, studio) for group in models.groups()]}
+        found = [describe_group(group, studio) for group in models.groups()]
+        return {"models": found, "read_only": studio.settings.read_only}
 
     @app.get("/api/model", dependencies=guarded)
     def open_model(id: str) -> dict[str, Any]:

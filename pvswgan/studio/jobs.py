@@ -27,6 +27,7 @@ class _Job:
         self.error: Exception | None = None
         self.over = False
         self.asked = time.monotonic()
+        self.delivered = float("inf")  # when its result was first given to somebody
 
     def progress(self, sentence: str, done: int, of: int) -> None:
         if time.monotonic() - self.asked > self.patience:
@@ -46,11 +47,12 @@ class Jobs:
     """ask(key, work) again and again until the answer's state is "done": the page's side of it is a loop.
 
     One thread: two at once would only take each other's cores, and the slider's on the Explore page. patience: seconds
-    after which a job that nobody asks for is given up.
+    after which a job that nobody asks for is given up. holds: seconds after its delivery for which a result answers a
+    wish; then the work is done anew, as its result may be gone or out of date.
     """
 
-    def __init__(self, patience: float = PATIENCE_S) -> None:
-        self._patience = patience
+    def __init__(self, patience: float = PATIENCE_S, holds: float = float("inf")) -> None:
+        self._patience, self._holds = patience, holds
         self._pool = ThreadPoolExecutor(1, "latents")
         self._jobs: dict[Hashable, _Job] = {}
         self._wanted: dict[str, Hashable] = {}
@@ -67,6 +69,8 @@ class Jobs:
             job = self._jobs.pop(key, None)
             if job is not None and isinstance(job.error, Abandoned):
                 job = None  # somebody came back
+            if job is not None and time.monotonic() - job.delivered > self._holds:
+                job = None
             if job is None:
                 job = _Job(self._patience)
                 self._pool.submit(job.run, work)
@@ -77,7 +81,10 @@ class Jobs:
             for old in list(self._jobs)[:-KEPT]:
                 if self._jobs[old].over:
                     del self._jobs[old]
-        return {"state": "done", **job.result} if job.result is not None else job.told
+            if job.result is None:
+                return job.told
+            job.delivered = min(job.delivered, time.monotonic())
+            return {"state": "done", **job.result}
 
     def give_up(self, who: str) -> None:
         """What this page wanted is given up at once, unless others want it."""

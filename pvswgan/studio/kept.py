@@ -27,6 +27,7 @@ from train.run import write_text
 
 LONGEST_NAME = 80
 MOST = 1000  # own directions, or names, in the file
+MOST_FORGOTTEN = 50
 
 
 class KeptError(RuntimeError):
@@ -54,12 +55,13 @@ class Own(Named):
 
 
 class Contents(BaseModel):
-    """The whole file: names[model id][direction id], and own[id]."""
+    """The whole file: names[model id][direction id], own[id], and forgotten[id], oldest first, which can come back."""
 
     model_config = ConfigDict(extra="forbid")
 
     names: dict[str, dict[str, Named]] = {}
     own: dict[str, Own] = {}
+    forgotten: dict[str, Own] = {}
 
 
 def family(model_id: str) -> str:
@@ -101,7 +103,7 @@ class Kept:
         named = Named(name=_checked(name), kept=kept)
         with self._changing() as contents:
             if direction.startswith("own:"):
-                own = _find(contents, model_id, direction)
+                own = _find(contents.own, model_id, direction)
                 own.name, own.kept = named.name, named.kept
                 return
             names = contents.names.setdefault(model_id, {})
@@ -114,25 +116,38 @@ class Kept:
                 raise KeptError(f"There are names for {MOST} checkpoints already; take some back first.")
 
     def forget(self, model_id: str, direction: str) -> None:
-        """Let an own direction go. Raises KeptError."""
+        """Take an own direction off the list. Clips along it can be drawn still, for whoever undoes, walks through old
+        keyframes or restores it; the newest MOST_FORGOTTEN are kept so. Raises KeptError."""
         with self._changing() as contents:
-            _find(contents, model_id, direction)
-            del contents.own[direction.removeprefix("own:")]
+            id = direction.removeprefix("own:")
+            contents.forgotten[id] = _find(contents.own, model_id, direction)
+            del contents.own[id]
+            for oldest in list(contents.forgotten)[:-MOST_FORGOTTEN]:
+                del contents.forgotten[oldest]
+
+    def restore(self, model_id: str, direction: str) -> None:
+        """Bring a forgotten direction back. Raises KeptError."""
+        with self._changing() as contents:
+            id = direction.removeprefix("own:")
+            contents.own[id] = _find(contents.own | contents.forgotten, model_id, direction)
+            contents.forgotten.pop(id, None)
 
     def move(self, before: str, after: str) -> None:
         """What was kept for the family `before` is `after`'s now: a run has another name. Raises KeptError."""
         now = self._read()
-        if before not in {*map(family, now.names), *(own.family for own in now.own.values())}:
+        owns = [*now.own.values(), *now.forgotten.values()]
+        if before not in {*map(family, now.names), *(own.family for own in owns)}:
             return
         with self._changing() as contents:
             contents.names = {after + id.removeprefix(before) if family(id) == before else id: named
                               for id, named in contents.names.items()}
-            for own in contents.own.values():
+            for own in [*contents.own.values(), *contents.forgotten.values()]:
                 own.family = after if own.family == before else own.family
 
     def direction(self, model_id: str, direction: str) -> Tensor:
-        """The vector (latent_dim,) of an own direction. Raises KeptError."""
-        return torch.tensor(_find(self._read(), model_id, direction).vector)
+        """The vector (latent_dim,) of an own direction, a forgotten one too. Raises KeptError."""
+        contents = self._read()
+        return torch.tensor(_find(contents.forgotten | contents.own, model_id, direction).vector)
 
     # ---- latents ------------------------------------------------------------------------------------------------
 
@@ -194,8 +209,8 @@ class Kept:
             raise KeptError(f"{self._file} cannot be written: {error.strerror or error}.") from error
 
 
-def _find(contents: Contents, model_id: str, direction: str) -> Own:
-    own = contents.own.get(direction.removeprefix("own:")) if direction.startswith("own:") else None
+def _find(owns: dict[str, Own], model_id: str, direction: str) -> Own:
+    own = owns.get(direction.removeprefix("own:")) if direction.startswith("own:") else None
     if own is None or own.family != family(model_id):
         raise UnknownKeptError(f"There is no direction {direction!r} of this model any more: it was forgotten, or "
                                "belongs to another model.")

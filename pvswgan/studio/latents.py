@@ -28,7 +28,8 @@ from pvswgan.video import encode_jpeg, sprite_sheet, to_uint8
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
 
-SCRIPTS = ("latents_state.js", "latents_plot.js", "latents_clip.js", "latents_groups.js", "latents_table.js")
+SCRIPTS = ("latents_state.js", "latents_plot.js", "latents_clip.js", "latents_groups.js", "latents_history.js",
+           "latents_table.js")
 MOST = 2048
 AVERAGED = 64  # clips of a group that are averaged; of more, so many at even distances
 Count = Literal[256, 512, 1024, 2048]

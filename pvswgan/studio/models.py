@@ -50,6 +50,9 @@ class Entry:
     clips: int | None = None
 
 
+OPEN_BYTES = 2**30  # of the models that stay open: four of the greatest, hundreds of a laptop's
+
+
 @dataclass
 class Opened:
     """A loaded model. key: of its file as it is on the disk."""
@@ -83,7 +86,7 @@ class Models:
         self.drawn_at = 0.0  # time.monotonic() when somebody last waited for a clip
         self._load = load or pvswgan.load
         self._found: dict[str, Entry] = {}
-        self._opened = Recent(4)  # models
+        self._opened = Recent(OPEN_BYTES)
         self._directions = Recent(256)  # two a model or more that somebody has explored
         self._sheets = Recent(64 * 2**20)  # bytes
         self._opening = threading.Lock()
@@ -133,7 +136,7 @@ class Models:
                 opened = self._opened.get(key)
                 if opened is None:
                     opened = Opened(entry, self._load(entry.path), key)
-                    self._opened.put(key, opened)
+                    self._opened.put(key, opened, _bytes(opened.model.generator))
         return opened
 
     def warm(self) -> None:
@@ -305,3 +308,8 @@ def _modified(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _bytes(generator: torch.nn.Module) -> int:
+    """What an open model holds: its weights, and once more in the format that clips are drawn in."""
+    return 2 * sum(p.numel() * p.element_size() for p in generator.parameters())

@@ -16,6 +16,7 @@ from starlette.routing import Mount
 
 from pvswgan.studio import api, compare, data, evaluate, explore, latents, learn, train
 from pvswgan.studio.kept import Kept
+from pvswgan.studio.login import LoginFirst
 from pvswgan.studio.models import Models
 from pvswgan.studio.projections import Projections
 from pvswgan.studio.views import css, static_files
@@ -68,14 +69,13 @@ class Studio:
         return self.gradio.tokens.get(token)
 
     def guard(self, request: Request) -> None:
-        """FastAPI dependency for every route of ours: 401 without login, 403 for what another site sends.
+        """FastAPI dependency for every route of ours: 403 for what another site sends. (The login stands before all
+        routes, login.py.)
 
-        Gradio's own login covers its own routes only. The rest keeps any page on the internet from using a
-        studio on 127.0.0.1 behind its owner's back: browsers send Origin with every such write, and a name
-        that someone else points at this machine (DNS rebinding) is not one that it answers to.
+        Keeps any page on the internet from using a studio on 127.0.0.1 behind its owner's back: browsers send Origin
+        with every such write, and a name that someone else points at this machine (DNS rebinding) is not one that it
+        answers to.
         """
-        if self.user(request) is None:
-            raise HTTPException(401, "Please log in first.")
         host = request.headers.get("host", "")
         if self.settings.host in LOCAL and _name(host) not in LOCAL:
             raise HTTPException(403, f"This studio answers on {self.settings.host} only, not as {host}.")
@@ -104,6 +104,8 @@ def create_app(settings: Settings) -> FastAPI:
     studio = Studio(settings)
     app = FastAPI(title="PVSWGAN Studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.studio = studio
+    if settings.auth:
+        app.add_middleware(LoginFirst, user=studio.user)
     pages = _pages()
     static_route(app, studio)
     for _, page in pages:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("data_parts.js", "train_parts.js", "ruler.js", "curves.js", "snapshots.js", "train_stages.js",
            "train_machine.js", "alert_box.js", "train_alerts.js", "train_head.js", "train_care.js", "train_list.js",
-           "train_queue.js", "form_fields.js", "form_yaml.js", "form_plan.js", "train_form.js")
+           "train_queue.js", "train_link.js", "form_fields.js", "form_yaml.js", "form_plan.js", "train_form.js")
 
 
 class Wish(BaseModel):

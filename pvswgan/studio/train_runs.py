@@ -41,10 +41,13 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     """/api/runs and below: what there is, one run's state, and the requests to it."""
     api = APIRouter(prefix="/api/runs", dependencies=[Depends(guard)])
     root, read_only = studio.settings.runs, studio.settings.read_only
+    marks = alerts.Marks()
 
     @api.get("")
     def listed() -> dict[str, Any]:
-        return {"runs": [summary(folder) for folder in runs(root)], "folder": str(root), "read_only": read_only,
+        folders = runs(root)
+        found = [summary(folder) | {"alert": mark} for folder, mark in zip(folders, marks.of(folders), strict=True)]
+        return {"runs": found, "folder": str(root), "read_only": read_only,
                 "queue": Queue(root).listed(), "trash": run_care.thrown(root)}
 
     @api.get("/{run}/status")

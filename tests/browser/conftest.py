@@ -58,23 +58,52 @@ def browser() -> Iterator[Any]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def window(browser: Any) -> Any:
+    """What the tests' pages share: the cache of the browser, and with it compiled scripts."""
+    return browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+
+
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A fresh page, 1400 x 900. A script's error, or a request to another machine, fails the test."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
-    page = context.new_page()
+def page(window: Any) -> Iterator[Any]:
+    """A fresh page, 1400 x 900, that remembers nothing. A script's error, or a request to another machine, fails the
+    test."""
+    page = window.new_page()
     faults: list[str] = []
-    aborted: list[str] = []  # on its way when the page was left: a script among it fails to load, and rightly
+    cut_off: list[str] = []  # on its way when the page was left, or the test's studio ended (before this, if it was
+    #                          asked for after the page): a script among it fails to load, and rightly
     page.on("pageerror", lambda error: faults.append(f"error in a script: {error}"))
     page.on("request", lambda request: faults.extend(_foreign(request.url)))
-    page.on("requestfailed", lambda request: aborted.extend([request.url] * (request.failure == "net::ERR_ABORTED")))
+    been: set[str] = set()
+    page.on("framenavigated", lambda frame: been.add(frame.url))
+    page.on("requestfailed", lambda request: cut_off.extend([request.url] * (request.failure in CUT_OFF)))
     yield page
     with contextlib.suppress(PlaywrightError):
         page.wait_for_timeout(0)  # what has happened is told; scripts that closing cuts off are nobody's fault
     told = set(faults)
-    context.close()
-    left = {f"error in a script: Failed to load script: {url}" for url in aborted}
+    _forget(window, been | {page.url for page in window.pages})
+    left = {f"error in a script: Failed to load script: {url}" for url in cut_off}
     assert not told - left, faults
+
+
+def _forget(window: Any, addresses: set[str]) -> None:
+    """Close its pages, and let it forget what they wanted kept: cookies, storage, permissions."""
+    for page in window.pages:
+        page.close()
+    window.clear_cookies()
+    window.clear_permissions()
+    page = window.new_page()
+    session = window.new_cdp_session(page)
+    for address in addresses:
+        if (origin := "/".join(address.split("/")[:3])).startswith("http"):
+            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage,indexeddb"})
+    page.close()
+
+
+CUT_OFF = [
+    f"net::ERR_{why}"
+    for why in ("ABORTED", "CONNECTION_REFUSED", "CONNECTION_RESET", "CONNECTION_CLOSED", "EMPTY_RESPONSE")
+]  # of the connection, never of the answer: a script that is not there (404) has no such failure
 
 
 def _foreign(url: str) -> list[str]:

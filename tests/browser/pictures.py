@@ -24,7 +24,7 @@ MODEL = f"asset:{NAMES[0]}"
 # On Explore: the directions that are in sight say what they do, and show it.
 MEASURED = """[...document.querySelectorAll('.pe-direction')]
   .filter((row) => row.checkVisibility() && row.getBoundingClientRect().top < innerHeight)
-  .every((row) => row.querySelector('.pe-badge').dataset.label
+  .every((row) => row.querySelector('.pe-badge')?.dataset.label
     && row.querySelector('.pe-effect button').style.backgroundImage)"""
 
 
@@ -50,7 +50,7 @@ def explore(page: Any, url: str) -> None:
 def latents(page: Any, url: str) -> None:
     """Points of the first layer's activations, and the clip of one."""
     page.goto(f"{url}/?tab=latents")
-    ready(page, "activations", "motion")
+    ready(page, "layer:0", "motion")
 
 
 def data(page: Any, url: str) -> None:

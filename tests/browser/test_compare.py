@@ -140,14 +140,59 @@ def test_a_link_brings_frame_divider_and_smoothing_back(page: Any, url: str) -> 
     page.get_by_role("radio", name="Wipe").click()
     part(page, "wipe").fill("0.25")
     part(page, "smoothing").fill("0.3")
-    page.wait_for_url("**,0.3,0.25,2")
+    part(page, "fps").fill("8")
+    part(page, "together").check()
+    page.wait_for_url("**,0.3,0.25,2,8,1")
     before = pixels(part(page, "canvas"))
     page.reload()
     page.wait_for_function("(({ playing, frame }) => !playing && frame === 2)(window.pvs?.compareView?.timeline ?? {})")
-    assert [part(page, name).input_value() for name in ("wipe", "smoothing", "time")] == ["0.25", "0.3", "2"]
+    names = ("wipe", "smoothing", "time", "fps")
+    assert [part(page, name).input_value() for name in names] == ["0.25", "0.3", "2", "8"]
+    assert part(page, "together").is_checked() and page.evaluate("pvs.compareView.timeline.fps") == 8
     page.wait_for_function("pvs.compareView.clips.players().filter((player) => player.sheet).length === 2")
     settle(page)
     assert np.array_equal(pixels(part(page, "canvas")), before)
+
+
+def test_every_choice_can_be_undone_and_done_again(page: Any, url: str) -> None:
+    """One step a gesture, by button and by key, down to the beginning: the pixels of each step come back."""
+    enter(page, url)
+    at_frame(page, 0)
+    state, canvas = "JSON.stringify(pvs.compareView.state)", page.locator("#pvs-compare .pc-column canvas").first
+    steps = [(page.evaluate(state), pixels(canvas))]
+    assert part(page, "undo").is_disabled() and part(page, "redo").is_disabled()
+
+    def done() -> None:
+        settle(page)
+        at_frame(page, 0)
+        steps.append((page.evaluate(state), pixels(canvas)))
+
+    for act in (lambda: part(page, "nextSeeds").click(), lambda: part(page, "rows").select_option("2"),
+                lambda: page.get_by_label("Checkpoint of one").press("Home"), lambda: part(page, "together").check(),
+                lambda: page.get_by_role("button", name="Take two away").click()):
+        act()
+        done()
+    part(page, "truncation").focus()
+    for _ in range(3):                                  # held down: one gesture
+        page.keyboard.press("ArrowLeft")
+    done()
+    assert part(page, "undo").get_attribute("title") == "Undo: truncation (Ctrl+Z)"
+
+    def same(place: int) -> bool:
+        settle(page)
+        at_frame(page, 0)
+        return page.evaluate(state) == steps[place][0] and np.array_equal(pixels(canvas), steps[place][1])
+
+    for place in range(5, -1, -1):
+        page.keyboard.press("Control+z") if place % 2 else part(page, "undo").click()
+        assert same(place), place
+    assert part(page, "undo").is_disabled() and page.get_by_label("Model 2").input_value() == "run:two"
+    for place in range(1, 7):
+        page.keyboard.press("Control+Shift+z") if place % 2 else part(page, "redo").click()
+        assert same(place), place
+    part(page, "undo").click()
+    part(page, "nextSeeds").click()                     # from here on another way
+    assert part(page, "redo").is_disabled()
 
 
 def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tmp_path: Path) -> None:
@@ -164,6 +209,8 @@ def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tm
     assert page.evaluate(lines) == [[name, 250] for name in ("one", "two", "young")]
     part(page, "along").select_option("clips")
     page.wait_for_function(f"{lines}[0][1] === 4")
+    part(page, "along").select_option("seconds")
+    page.wait_for_function(f"{lines}[0][1] !== 4 && {lines}[0][1] > 0")
     assert "loss.name" in part(page, "differences").inner_text()
     assert "No checkpoint yet" in page.locator("#pvs-compare .pc-slot").nth(2).inner_text()
 
@@ -195,6 +242,58 @@ def test_a_blind_quiz_keeps_its_answers_to_the_end(page: Any, url: str) -> None:
     told = part(page, "quiz").inner_text()
     assert "9 of 10 right" in told and re.search(r"as many or more in 1 % of the cases", told)
     assert set(sizes) == {8, 16} and told.count("✗") == 1  # in an order drawn by lot
+
+
+def test_a_quiz_asks_of_what_was_chosen_when_it_began(page: Any, url: str) -> None:
+    enter(page, url, "0,1,1,side,0,1,1,clips,77", ("run:one@000002000", "run:one", "run:two"))
+    quiz = part(page, "quiz")
+    page.get_by_text("Quiz: which is which?").click()
+    assert "a clip of one after 2 kimg and one of one after 4 kimg" in quiz.inner_text()
+    held: list[Any] = []
+    page.route("**/api/rows", lambda route: held.append(route))
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_function("pvs.compareView.quiz.begun")
+    part(page, "right").evaluate("(node) => { node.value = 2; node.dispatchEvent(new Event('change')); }")
+    page.wait_for_function("!pvs.compareView.quiz.begun")
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/rows")
+    page.wait_for_timeout(300)
+    assert page.locator("#pvs-compare .pc-quiz[data-round]").count() == 0
+    assert "a clip of one and one of two" in quiz.inner_text()
+    begin = page.get_by_role("button", name="Begin")
+    begin.dblclick()
+    page.wait_for_selector('#pvs-compare .pc-quiz[data-round="0"]')
+    assert page.locator("#pvs-compare .pc-quiz-clips canvas").count() == 2
+
+
+def test_up_to_four_are_added_and_taken_away(page: Any, url: str) -> None:
+    enter(page, url)
+    add = page.get_by_role("button", name="Add a model")
+    for count in (3, 4):
+        add.click()
+        page.wait_for_function(f"pvs.compareView.state.ids.length === {count}")
+    assert add.is_disabled()
+    page.locator("#pvs-compare .pc-slot select").nth(3).select_option("run:two")
+    page.wait_for_function("document.querySelectorAll('#pvs-compare .pc-column canvas[data-shown]').length === 3")
+    page.get_by_role("button", name="Take young away").click()
+    page.wait_for_function("pvs.compareView.state.ids.join() === 'run:one,run:two,run:two'")
+    assert add.is_enabled()
+
+
+def test_an_error_goes_when_the_studio_answers_again(page: Any, url: str) -> None:
+    enter(page, url)
+    curves = "document.querySelectorAll('#pvs-compare .pc-curve').length"
+    page.wait_for_function(f"{curves} > 3")
+    page.route("**/api/compare/c*", lambda route: route.abort())
+    part(page, "refresh").click()
+    told = page.locator("#pvs-compare").get_by_role("alert").filter(has_text="does not answer")
+    told.wait_for()
+    page.evaluate("pvs.compareView.loadCurves()")
+    assert page.evaluate(curves) > 3, "what is known is still drawn"
+    page.unroute("**/api/compare/c*")
+    part(page, "refresh").click()
+    told.wait_for(state="hidden")
 
 
 def no_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,13 +57,13 @@ def test_a_model_is_measured_its_numbers_shown_and_another_protocol_kept_apart(p
     page.get_by_role("button", name="All").click()
     assert hidden.is_visible()
 
-    page.get_by_role("button", name="Nearest real clips").click()
+    page.get_by_role("button", name="Nearest training clips").click()
     page.wait_for_function(f"{VIEW}.near")
     pictures = page.locator("#pvs-evaluate .pm-pairs canvas")
-    assert pictures.count() == 16
+    assert pictures.count() == 32
     page.wait_for_function(
         "[...document.querySelectorAll('#pvs-evaluate .pm-pairs canvas')].every((c) => c.width === 8)")
-    assert pixels(page, "#pvs-evaluate .pm-pairs figure:first-child canvas:last-child").std() > 1
+    assert pixels(page, "#pvs-evaluate [data-ref=pairs] figure:first-child canvas:last-child").std() > 1
 
     measure(page, 7)
     panels = page.locator("#pvs-evaluate .pm-table")

@@ -54,6 +54,14 @@ def test_directions_say_what_they_do_and_can_be_named_kept_and_filtered(page: An
     page.keyboard.press("Enter")
     slider(page, "wind").wait_for()
     assert row.get_by_role("button", name="Rename wind").is_visible() and row.locator(".pe-rename").count() == 0
+    row.get_by_role("button", name="Rename wind").click()
+    page.keyboard.type("storm")
+    page.keyboard.press("Enter")
+    note = page.locator("#pvs-explore").get_by_role("status").filter(has_text="“wind” is called “storm” now.")
+    where = slider(page, "storm").bounding_box()
+    note.get_by_role("button", name="Undo").click()
+    slider(page, "wind").wait_for()
+    assert note.is_hidden() and slider(page, "wind").bounding_box() == where, "the note moves nothing"
     row.get_by_role("button", name="Keep wind").click()
     page.wait_for_selector('[data-id="pca:5"] .pe-star[aria-pressed="true"]')
     page.get_by_label("Which directions").select_option("kept")

@@ -132,7 +132,11 @@ def test_sliders_of_a_part_and_the_link(page: Any, url: str, library: dict[str, 
     assert seeds(page) == ["0", str(now["parts"]["motion"])] and np.array_equal(pixels(page), shown)
 
     page.goto(link.replace("Pmotion.", "Pcolour."))  # a link that somebody has changed
-    page.get_by_text("no part 'colour': it has content and motion. The seed alone is shown.").wait_for()
+    sentence = page.get_by_text("no part 'colour': it has content and motion. The seed alone is shown.")
+    sentence.wait_for()
+    page.wait_for_function("pvs.explore.store.resting")
+    page.wait_for_timeout(1500)  # what is done at rest, such as the pictures of steps, takes no sentence away
+    assert sentence.is_visible()
     assert state(page)["parts"] == {}
     page.get_by_label("Model", exact=True).select_option("asset:small")
     page.wait_for_function("document.querySelector('#pvs-explore [data-ref=parts]').hidden")

@@ -119,6 +119,68 @@ def test_points_clips_selections_and_a_direction(page: Any, url: str, runs: Path
     mean = np.mean([clip(seed) for seed in chosen], axis=0)[0]
     assert np.abs(pixels(page, "#pvs-latents [data-ref=meanA]").astype(float) - mean).mean() < 10
 
+    # A selection is taken back, and the link brings what is selected.
+    page.keyboard.press("Control+z")
+    assert group(page, "a") == left and group(page, "b") == set()
+    undo, redo = (page.locator(f"#pvs-latents [data-ref={name}]") for name in ("undo", "redo"))
+    undo.click()
+    assert group(page, "a") == set()
+    page.keyboard.press("Control+Shift+Z")
+    redo.click()
+    assert group(page, "a") == left and group(page, "b") == right and redo.is_disabled()
+
+    # So is a choice; other points bring back what was selected among them.
+    page.get_by_label("Across", exact=True).select_option("2")
+    page.get_by_label("Points are").select_option("z")
+    ready(page, "z", "brightness")
+    assert group(page, "a") == set()
+    undo.click()
+    ready(page, "layer:0", "brightness")
+    assert group(page, "a") == left and group(page, "b") == right
+    assert page.get_by_label("Across", exact=True).input_value() == "2"
+    undo.click()
+    page.wait_for_function("document.querySelector('#pvs-latents [data-ref=x]').value !== '2'")
+    assert group(page, "a") == left and page.evaluate(f"{VIEW}.state.axes") != [2, 1, 2]
+    redo.click()
+    redo.click()
+    ready(page, "z", "brightness")
+
+    # Quicker than the points come: the second step is taken back among those that the first one brings.
+    page.keyboard.press("Control+z")
+    page.evaluate(f"{VIEW}.undo(); {VIEW}.undo()")
+    ready(page, "layer:0", "brightness")
+    assert group(page, "a") == left and group(page, "b") == set()
+    for _ in range(3):
+        redo.click()
+    ready(page, "z", "brightness")
+    assert redo.is_disabled() and group(page, "a") == set()
+    undo.click()
+    undo.click()
+    ready(page, "layer:0", "brightness")
+    undo.click()
+    undo.click()
+    assert group(page, "a") == group(page, "b") == set()
+    others = sorted(set(range(256)) - left)[3:5]
+    page.evaluate(f"{VIEW}.setGroup('a', {sorted(left)}); {VIEW}.setGroup('b', {others}); {VIEW}.keep(9)")
+    page.wait_for_url(lambda url: "&g=9~" in url)
+    page.reload()
+    ready(page, "layer:0", "brightness")
+    assert group(page, "a") == left and group(page, "b") == set(others) and page.evaluate(f"{VIEW}.point") == 9
+
+    # Explained variance adds up; colours by seed and by place along a direction.
+    shares = page.evaluate(f"{VIEW}.data.explained")
+    assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1
+    assert f"{100 * shares[0]:.1f} %" in page.locator("[data-ref=explained]").inner_text()
+    assert f"Together {100 * sum(shares):.1f} %" in page.locator("[data-ref=explainedNote]").inner_text()
+    for colour in ("seed", "pca:0"):
+        page.get_by_label("Colour").select_option(colour)
+        ready(page, "layer:0", colour)
+    assert len(set(page.evaluate(f"{VIEW}.data.colour.values"))) > 200
+    drawn = page.evaluate(f"document.querySelector('{PLOT}').data[0].marker.colorbar.title.text")
+    assert drawn.startswith(page.evaluate(f"{VIEW}.data.colour.label"))
+    page.get_by_label("Colour").select_option("brightness")
+    ready(page, "layer:0", "brightness")
+
     # In space a lasso cannot be drawn, which is said.
     if page.evaluate("pvs.latents.webgl()"):
         page.get_by_label("Plot", exact=True).select_option("3")
@@ -126,7 +188,7 @@ def test_points_clips_selections_and_a_direction(page: Any, url: str, runs: Path
         assert page.get_by_role("button", name="select A").is_disabled()
         assert "flat plot" in page.locator("[data-ref=dragNote]").inner_text()
         page.get_by_label("Plot", exact=True).select_option("2")
-    assert "l=layer:0,2,2,1,3,256,brightness" in page.url and "model=run:faces" in page.url
+    page.wait_for_url(lambda url: "l=layer:0,2,2,1,3,256,brightness" in url and "model=run:faces" in url)
 
     # Real clips in the critic's space, coloured by kind; a factor's colour says how well it can be read.
     page.get_by_label("Points are").select_option("critic")
@@ -145,6 +207,11 @@ def test_points_clips_selections_and_a_direction(page: Any, url: str, runs: Path
     page.get_by_role("button", name="Factor", exact=True).click()
     names = page.locator(".pl-table tbody th").all_inner_texts()
     assert names == sorted(names) and "skin" in names
+    cell = page.locator(".pl-table tbody td button").first
+    name = cell.get_attribute("title").removeprefix("Open ").removesuffix(" in Explore")
+    cell.click()
+    page.get_by_role("slider", name=name, exact=True).wait_for()
+    page.get_by_role("tab", name="Latents").click()
 
     # A direction between two selections becomes a slider in Explore.
     page.get_by_label("Points are").select_option("layer:0")
@@ -162,6 +229,33 @@ def test_points_clips_selections_and_a_direction(page: Any, url: str, runs: Path
     page.evaluate("pvs.explore.timeline.pause(); pvs.explore.timeline.seek(0)")
     assert close_to(pixels(page, "#pvs-explore [data-ref=clip]"), models.clip(moved)[0])
     assert opened.model.latent_dim == len(models.direction(opened, made))
+
+
+def test_without_webgl_a_link_to_a_plot_in_space_is_flat(page: Any, url: str) -> None:
+    page.add_init_script("""const get = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          return /webgl/.test(kind) ? null : get.call(this, kind, ...more);
+        };""")
+    page.goto(f"{url}/?tab=latents&model=run:faces&l=layer:0,3,1,2,3,256,seed")
+    told = page.locator("#pvs-latents").get_by_role("alert").filter(has_text="no WebGL")
+    told.wait_for()
+    ready(page, "layer:0", "seed")
+    assert told.is_visible() and page.get_by_label("Plot", exact=True).input_value() == "2" and dots(page)
+    page.get_by_label("Plot", exact=True).select_option("3")
+    assert told.is_visible() and page.get_by_label("Plot", exact=True).input_value() == "2"
+
+
+def test_a_clip_that_did_not_come_is_asked_for_by_the_same_dot(page: Any, url: str) -> None:
+    page.goto(f"{url}/?tab=latents&model=run:faces&l=layer:0,2,1,2,3,256,seed")
+    ready(page, "layer:0", "seed")
+    page.route("**/api/render", lambda route: route.abort())
+    page.evaluate(f"{VIEW}.keep(5)")
+    told = page.locator("#pvs-latents").get_by_role("alert").filter(has_text="does not answer")
+    told.wait_for()
+    page.unroute("**/api/render")
+    page.evaluate(f"{VIEW}.keep(5)")
+    page.wait_for_function(f"{VIEW}.player.seq === 5")
+    told.wait_for(state="hidden")
 
 
 def test_without_a_model_the_page_says_what_to_do(page: Any, tmp_path: Path) -> None:

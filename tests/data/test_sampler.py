@@ -4,7 +4,7 @@ import torch
 
 from pvswgan.data.format import DataError
 from pvswgan.data.sampler import Sampler
-from pvswgan.data.store import ClipStore
+from pvswgan.data.store import ClipStore, to_clips
 from pvswgan.data.writer import StoreWriter
 
 LENGTHS = [8, 12, 20, 6, 9]
@@ -119,9 +119,27 @@ def test_what_was_read_ahead_is_what_comes_next_for_a_rank(store, monkeypatch):
     assert asked == [(16, 2, (6, 8))]
 
 
+@pytest.mark.parametrize("time", ["average", "subsample", "window"])
+def test_bytes_for_a_gpu_become_the_same_clips(store, monkeypatch, time):
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self.dtype) or self)  # needs a GPU
+    plain, raw = (Sampler(store, frames=4, time=time, reverse=True, raw=raw) for raw in (False, True))
+    for frames in (4, 2):
+        bytes_ = raw.batch(3, 5, (frames, 8))
+        assert bytes_.dtype == torch.uint8
+        clips = to_clips(bytes_, frames)
+        assert torch.equal(clips, plain.batch(3, 5, (frames, 8)))
+        assert clips.is_contiguous(memory_format=torch.channels_last_3d)
+    plain.close()
+    raw.close()
+    assert pinned == [torch.uint8] * 4                     # two batches, and the two that were read ahead
+
+
 def test_only_the_clips_of_a_split(store):
     sampler = Sampler(store, frames=6, split="test")
     assert set(sampler.draw(0, 50).clip.tolist()) == {1}
     sampler.close()
-    with pytest.raises(DataError, match="no clip of the split 'val' is long enough"):
-        Sampler(store, frames=6, split="val")
+    with pytest.raises(DataError, match="no clip of the split 'test' is long enough"):
+        Sampler(store, frames=13, split="test")
+    with pytest.raises(DataError, match=r"split is 'tset'; those of .*: test, train"):
+        Sampler(store, frames=6, split="tset")

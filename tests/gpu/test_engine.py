@@ -35,7 +35,7 @@ def _compare(found, wanted, most):
 
 @pytest.mark.parametrize("loss", LOSSES, ids=["swgan", "wgan-gp"])
 def test_every_step_of_a_plan_is_the_cpus(loss, device):
-    """In every stage, while it fades and after: also the steps that replay what an earlier one has captured."""
+    """In every stage, while it fades and after."""
     settings = tiny.config(loss=loss, train=STILL | {"augment": ["shift", "colour"], "gp_interval": 2},
                            growth={"fade_kimg": [0, 0.032, 0.032], "stable_kimg": 0.032})
     wanted = _plan(Engine(settings, torch.device("cpu"), "float32"))

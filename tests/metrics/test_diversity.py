@@ -43,16 +43,28 @@ def test_distance_of_features():
 
 def test_copies_of_training_clips_are_found():
     generator = torch.Generator().manual_seed(0)
-    real, others, fresh = (torch.randn(400, 8, generator=generator) for _ in range(3))
+    real, turned, fresh = (torch.randn(400, 8, generator=generator) for _ in range(3))
     scale = real.std(0)
-    held = memorisation.nearest(others, real, scale)
-    copied = memorisation.nearest(real[:200] + 0.01 * torch.randn(200, 8, generator=generator), real, scale)
-    assert copied.index.tolist() == list(range(200))
+    held = memorisation.nearest(real[:200], real, scale, left_out=0)
+    copies = real[150:350] + 0.01 * torch.randn(200, 8, generator=generator)
+    copied = memorisation.nearest(copies, real, scale)
+    assert copied.index.tolist() == list(range(150, 350))
     assert memorisation.compare(copied, held) == pytest.approx({"near_share": 1.0, "near_ratio": 0}, abs=0.05)
-    found = memorisation.compare(memorisation.nearest(fresh, real, scale), held)
-    assert found["near_share"] == pytest.approx(0.05, abs=0.03)
-    assert found["near_ratio"] == pytest.approx(1, abs=0.1)
-    assert memorisation.compare(held, held)["near_share"] == pytest.approx(0.05)
+    # Of copies that were turned, what counts is how near they are when turned again.
+    again = memorisation.nearest(turned[:200], real, scale, turned=copies)
+    assert again.index.tolist() == copied.index.tolist() and torch.equal(again.distance, copied.distance)
+    # What is left out is as far from the rest as what was never there, and other halves of it are alike.
+    for others in (memorisation.nearest(fresh, real, scale),
+                   memorisation.nearest(real[200:], real, scale, left_out=200)):
+        found = memorisation.compare(others, held)
+        assert found["near_share"] == pytest.approx(0.05, abs=0.03)
+        assert found["near_ratio"] == pytest.approx(1, abs=0.1)
+
+
+def test_a_clip_that_is_left_out_is_not_its_own_nearest():
+    clips = torch.arange(3000.0).square()[:, None]                    # more than one part of the search
+    found = memorisation.nearest(clips[500:], clips, torch.ones(1), left_out=500)
+    assert found.index.tolist() == list(range(499, 2999))
 
 
 def test_a_set_is_as_similar_as_its_neighbours_are():

@@ -81,6 +81,41 @@ def test_c3d_has_the_published_sizes():
     assert sum(p.numel() for p in net.parameters()) == parameters
 
 
+def test_c3d_sees_clips_as_tgans_evaluator_does():
+    """Against the same arithmetic in numpy, frame by frame: blue first, the mean's columns 29 to 141, no stretching."""
+    rng = np.random.default_rng(0)
+    mean = rng.uniform(80, 120, (3, 16, 128, 171)).astype(np.float32)
+    flat = rng.integers(0, 256, (2, 3, 16)).astype(np.float32)           # every frame of one colour: no resampling
+    clips = torch.from_numpy(flat / 127.5 - 1)[..., None, None].expand(2, 3, 16, 64, 64)
+    found = extractors.c3d_input(clips, torch.from_numpy(mean)).numpy()
+    expected = flat[:, ::-1, :, None, None] - mean[None, :, :, 8:120, 29:141]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    half = torch.full((1, 3, 16, 64, 64), -1.0)
+    half[..., 32:] = 1.0                                                 # black | white: the edge stays in the middle
+    found = extractors.c3d_input(half, torch.zeros(3, 1, 1, 1))[0, 0, 0]
+    assert found[56, 50] < 5 and found[56, 61] > 250
+
+
+def test_c3ds_last_pooling_covers_the_edge():
+    """Seven pixels become four, of which the last sees the last alone: Caffe's way."""
+    net = C3D()
+    with torch.no_grad():
+        for name, *_ in C3D.WIDTHS:                                      # each passes its first channel on
+            conv = getattr(net, f"conv{name}")
+            conv.weight.zero_()
+            conv.bias.zero_()
+            conv.weight[:, 0, 1, 1, 1] = 1
+        net.fc6.weight.zero_()
+        net.fc6.bias.zero_()
+        net.fc6.weight[:16] = torch.eye(16, 8192)
+        net.fc7.weight.copy_(torch.eye(4096))
+        net.fc7.bias.zero_()
+    clips = torch.zeros(1, 3, 16, 112, 112)
+    clips[..., 111, 111] = 5.0
+    features, _ = net(clips)
+    assert features[0, :16].view(4, 4).nonzero().tolist() == [[3, 3]]
+
+
 def test_without_a_network_inception_says_how_to_bring_its_file(monkeypatch):
     def offline(*_, **__):
         raise urllib.error.URLError("Name or service not known")

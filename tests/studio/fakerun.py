@@ -39,7 +39,7 @@ def config(loss: str = "swgan", **growth: Any) -> dict[str, Any]:
     return {
         "seed": 0,
         "device": "cpu",
-        "precision": "fp32",
+        "precision": "float32",
         "data": {"source": "toyfaces", "path": None, "mirror": True, "time": "average"},
         "growth": {**GROWTH, **growth},
         "loss": {"name": loss},
@@ -211,10 +211,11 @@ def png(image: np.ndarray) -> bytes:
 
 
 def make(
-    folder: Path, clips: int, state: str = "stopped", loss: str = "swgan", pid: int = 2**22 + 1, **more: Any
+    folder: Path, clips: int, state: str = "stopped", loss: str = "swgan", pid: int = 2**22 + 1,
+    settings: dict[str, Any] | None = None, **more: Any
 ) -> FakeRun:
     """A run of `clips` clips that rests in `state`; no process has that pid unless one is given."""
-    run = FakeRun(folder, config(loss), pid)
+    run = FakeRun(folder, settings or config(loss), pid)
     while run.clips < min(clips, run.plan.total):
         run.tick()
     run.status(state, **more)

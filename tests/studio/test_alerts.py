@@ -16,6 +16,7 @@ from pvswgan.checkpoint import ASSETS
 from pvswgan.growth import make_plan
 from pvswgan.studio import alerts, sheet_measures, train_watch
 from tests.studio import fakerun
+from tests.studio.test_processes import until
 from train.run import RunFolder
 
 Usage = namedtuple("Usage", "total used free")
@@ -71,6 +72,47 @@ def test_collapse_is_told_once_a_second_snapshot_says_so(tmp_path: Path) -> None
     run.ill = ""
     on(run, 28_000)
     assert raised(run) == {}, "it has come back"
+
+
+def test_the_list_knows_what_is_wrong_with_a_run_that_nobody_looks_at(tmp_path: Path) -> None:
+    run, well = trained(tmp_path / "ill", 16_000), trained(tmp_path / "well", 4_000)
+    marks, both = alerts.Marks(), [RunFolder(run.folder), RunFolder(well.folder)]
+    assert marks.of(both) == [None, None], "it does not wait"
+    run.ill = "collapsed"
+    on(run, 24_000)
+    until(lambda: marks.of(both)[0] is not None)
+    mark, other = marks.of(both)
+    assert mark == {"kind": "collapse", "sentence": raised(run)["collapse"]["sentence"]} and other is None
+    run.ill = ""
+    on(run, 28_000)
+    until(lambda: marks.of(both) == [None, None])
+
+
+def test_of_two_trainings_at_work_neither_is_forgotten(tmp_path: Path) -> None:
+    """Both change from one look to the next, as they do: the older one has its turn too."""
+    newer, older = trained(tmp_path / "newer", 4_000), trained(tmp_path / "older", 16_000)
+    marks, both = alerts.Marks(), [RunFolder(newer.folder), RunFolder(older.folder)]
+    older.ill = "collapsed"
+
+    def seen() -> bool:
+        newer.tick()
+        if older.clips < 24_000:
+            older.tick()
+        for run in (newer, older):
+            run.status("running")
+        return marks.of(both)[1] is not None
+
+    until(seen)
+
+
+def test_what_cannot_be_read_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, broken = trained(tmp_path / "ill", 16_000), trained(tmp_path / "broken", 4_000)
+    marks, both = alerts.Marks(), [RunFolder(broken.folder), RunFolder(run.folder)]
+    run.ill = "collapsed"
+    on(run, 24_000)
+    (broken.folder / "config.yaml").write_text("growth: 7\n")
+    until(lambda: marks.of(both)[1] is not None)
+    assert marks.of(both)[0] is None
 
 
 def test_a_frozen_run_is_told(tmp_path: Path) -> None:

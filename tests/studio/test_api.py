@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -147,6 +148,26 @@ def test_files_that_went_through_are_cleared(
         else:
             assert {path.name for path in left()} == {"mine.webp", "sample-seed0.mp4", "projection.npz"}
     until(lambda: not left())
+
+
+def test_while_clips_are_fitted_a_training_can_be_stopped(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(projections.Projections, "_fit", lambda self, job, opened: go_on.wait(60) or "")
+    fakerun.make(tmp_path / "runs" / "mine", 500, "running", pid=os.getpid())
+    mine = video.write(pvswgan.load(place / "assets" / "small.safetensors").sample(1, seed=9), tmp_path / "mine.webp")
+    with studio_here(runs=tmp_path / "runs", assets=place / "assets") as url:
+        client = asked(url, place)
+        waiting = [client.submit(MODEL, handle_file(mine), "npz", api_name="/project") for _ in range(3)]
+        try:
+            until(lambda: sum(job.status().code.name == "PROCESSING" for job in waiting) == 2)
+            assert client.submit("mine", api_name="/stop").result(30) == "running"
+            assert client.submit(MODEL, 1, 5, 1.0, "npz", api_name="/sample").result(30)
+            assert not any(job.done() for job in waiting)
+        finally:
+            go_on.set()
+    assert (tmp_path / "runs" / "mine" / "requests" / "stop").exists()
 
 
 def test_no_file_of_this_machine_is_taken(client: Client, place: Path) -> None:

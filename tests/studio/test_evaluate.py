@@ -80,7 +80,7 @@ def test_the_nearest_real_clips_are_shown_while_model_and_clips_are_the_same(
         client: TestClient, measured: list[Any], runs: Path) -> None:
     column = client.get("/api/evaluate/results").json()["tables"][-1]["columns"][0]
     sheet = client.get("/api/evaluate/nearest", params={"id": column["id"]})
-    assert (sheet.headers["X-Rows"], sheet.headers["X-Frames"], sheet.headers["X-Resolution"]) == ("16", "4", "8")
+    assert (sheet.headers["X-Rows"], sheet.headers["X-Frames"], sheet.headers["X-Resolution"]) == ("32", "4", "8")
     [file] = [path for path in runs.glob(f"{column['name']}/metrics/*.json") if path.stem in column["id"]]
     text = file.read_text()
     try:
@@ -92,6 +92,19 @@ def test_the_nearest_real_clips_are_shown_while_model_and_clips_are_the_same(
     finally:
         file.write_text(text)
     assert client.get("/api/evaluate/nearest", params={"id": "run/../../etc"}).status_code == 404
+
+
+def test_a_result_of_the_command_line_shows_its_pairs_and_a_renamed_run_does(
+        client: TestClient, measured: list[Any], runs: Path) -> None:
+    """It does not name model and clips as the page does: its folder tells the one, the store's contents the other."""
+    [file] = [path for path in runs.glob("two/metrics/*.json") if path.stem.endswith(measured[1]["key"])]
+    text, id = file.read_text(), f"run/two/{file.stem}"
+    found = json.loads(text)
+    for about in ({}, {"model": "run:as-it-was-called@000000001", "real": "own"}):
+        found["about"] = {key: value for key, value in found["about"].items() if key not in ("model", "real")} | about
+        file.write_text(json.dumps(found))
+        assert client.get("/api/evaluate/nearest", params={"id": id}).status_code == 200
+    file.write_text(text)
 
 
 def test_files_that_are_no_results_are_named_and_hide_nothing(client: TestClient, measured: list[Any],

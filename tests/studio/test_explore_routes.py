@@ -15,6 +15,7 @@ import pvswgan
 from pvswgan.checkpoint import build_generator, save_network
 from pvswgan.studio import Settings, create_app
 from pvswgan.studio.explore import trained_on
+from pvswgan.studio.models import Models
 from tests.browser.conftest import write_model
 
 MODEL = {"model": "asset:tiny"}
@@ -35,6 +36,23 @@ def picture(answer: Any) -> np.ndarray:
 def listed(client: TestClient) -> dict[str, Any]:
     found = client.get("/api/directions", params={"id": MODEL["model"]}).json()
     return {d["id"]: d for d in found["directions"]} | {"problem": found["problem"]}
+
+
+def test_models_that_are_looked_at_in_turn_are_each_loaded_once(tmp_path: Path) -> None:
+    """Four on Compare and another on Explore; and no more than there is room for."""
+    loaded: list[Path] = []
+    models = Models(tmp_path / "runs", tmp_path / "assets", load=lambda path: loaded.append(path) or pvswgan.load(path))
+    for name in "abcdef":
+        write_model(tmp_path / "assets" / f"{name}.safetensors")
+    for _ in range(3):
+        for name in "abcdef":
+            models.open(f"asset:{name}")
+    assert len(loaded) == 6
+    models._opened.limit = 1
+    write_model(tmp_path / "assets" / "g.safetensors")
+    for name in "gga":
+        models.open(f"asset:{name}")
+    assert [path.stem for path in loaded[6:]] == ["g", "a"], "the one that is looked at stays, and no other"
 
 
 def test_a_model_says_what_it_was_trained_on_and_how_its_ends_are_drawn(tmp_path: Path) -> None:
@@ -72,6 +90,10 @@ def test_directions_are_measured_named_made_and_forgotten_and_a_broken_file_stay
     picture(client.post("/api/render", json=MODEL | {"moves": {own: 2}}))
     client.post("/api/directions/forget", json=MODEL | {"direction": own})
     assert own not in listed(client)
+    picture(client.post("/api/render", json=MODEL | {"moves": {own: 2}}))  # for whoever takes the step back
+    client.post("/api/directions/restore", json=MODEL | {"direction": own})
+    assert listed(client)[own]["name"] == "mine"
+    client.post("/api/directions/forget", json=MODEL | {"direction": own})
     file = tmp_path / "runs" / ".studio" / "kept.json"
     file.write_text("{broken")
     assert "pca:1" in listed(client) and "damaged" in listed(client)["problem"]

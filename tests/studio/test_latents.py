@@ -256,3 +256,20 @@ def test_a_page_that_wants_something_else_ends_what_it_wanted() -> None:
             break
         time.sleep(0.01)
     assert answer["answer"] == 2 and len(steps) < 50
+
+
+def test_a_result_that_was_delivered_does_not_hold_for_ever() -> None:
+    jobs, done = Jobs(holds=0.1), list[int]()
+
+    def work(tell: Progress) -> dict[str, Any]:
+        done.append(1)
+        return {"answer": len(done)}
+
+    def ask() -> Any:
+        while (answer := jobs.ask("wish", work))["state"] == "running":
+            time.sleep(0.01)
+        return answer["answer"]
+
+    assert ask() == 1 and ask() == 1, "whoever waits for it too is given it"
+    time.sleep(0.15)
+    assert ask() == 2

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from pvswgan.studio import Settings, create_app
+from pvswgan.studio.login import is_open
 
 ROOT = Path(__file__).parents[2]
 REQUEST = {"model": "asset:none"}
@@ -49,9 +50,22 @@ def test_every_route_wants_the_login(tmp_path: Path) -> None:
     wrong = test.post("/login", data={"username": "anna", "password": "guess"})
     assert wrong.status_code == 400 and test.get("/api/models").status_code == 401
     assert test.post("/login", data={"username": "anna", "password": "secret"}).status_code == 200
-    assert test.get("/api/models").json() == {"models": []}
+    assert test.get("/api/models").json() == {"models": [], "read_only": False}
     test.cookies.clear()
     assert test.get("/api/models").status_code == 401
+
+
+def test_gradios_own_routes_want_the_login_too(tmp_path: Path) -> None:
+    test = client(tmp_path, auth=("anna", "secret"))
+    gradio = test.app.state.studio.gradio  # type: ignore[attr-defined]
+    asked = {(m, re.sub(r"{[^}]*}", "x", route.path)) for route in _flat(gradio.routes) for m in route.methods or ()}
+    assert {("POST", "/gradio_api/cancel"), ("GET", "/gradio_api/heartbeat/x"), ("GET", "/config")} <= asked
+    closed = [(method, path) for method, path in asked if not is_open(path)]
+    assert len(closed) > 30
+    for method, path in closed:
+        assert test.request(method, path).status_code == 401, f"{method} {path} is open without a login"
+    assert "secret" not in test.get("/").text and test.get("/gradio_api/user").json() is None
+    assert {path for _, path in asked if is_open(path)} & {"/", "/login", "/theme.css"}
 
 
 def test_a_page_elsewhere_cannot_post(tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def test_both_compute_in_the_number_format_that_the_first_one_found(tmp_path, mo
 
 def test_what_cannot_be_read_off_real_clips_names_no_direction(monkeypatch):
     """Its reader still says something of samples, which a direction may explain: the mean brightness, say."""
+    monkeypatch.setattr(assets, "FACES", 128)               # for the time they take
     model = checkpoint.load(SHIPPED[0])
     z = on_sphere(sample_latents(assets.FACES, model.latent_dim, 0).double())
     along = (z @ pca(model.generator, 1).vectors[0].double()).numpy()[:, None]
@@ -99,7 +100,7 @@ def test_runs_that_cannot_be_compared_are_not_shipped(tmp_path):
 def test_what_is_shipped_is_a_pair_that_differs_in_the_loss_alone():
     swgan, wgan = (checkpoint.load(name) for name in SHIPPED)
     assert (swgan.clips, swgan.stage, swgan.sizes) == (wgan.clips, wgan.stage, wgan.sizes)
-    assert (swgan.frames, swgan.resolution) >= (8, 16)
+    assert (swgan.frames, swgan.resolution) >= (16, 32)
     assert {key for key in swgan.config if swgan.config[key] != wgan.config[key]} == {"loss"}
     results = []
     for name in SHIPPED:

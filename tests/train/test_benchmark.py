@@ -1,8 +1,11 @@
 """The benchmarks of the data: they run, at a size for tests, and what they print of quality is right."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from torch.autograd import DeviceType
 from typer.testing import CliRunner
 
 import train.benchmark.clip
@@ -13,7 +16,7 @@ from tests.train import tiny
 from train.benchmark.__main__ import app
 from train.benchmark.codec import codec_table, psnr, ssim
 from train.benchmark.reads import reads_table
-from train.benchmark.where import where_rows
+from train.benchmark.where import summed, where_rows
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +82,14 @@ def test_the_profile_counts_each_operator_once():
     for name in ("engine", "reference"):
         assert sum(row[f"{name}_share"] for row in rows) == pytest.approx(1)
         assert next(row for row in rows if row["group"] == "weight gradients")[name] > 0
+
+
+def test_on_a_gpu_a_kernel_is_not_counted_beside_its_operator():
+    """As the profiler gives them: an operator that holds its kernels' time, those kernels, and an annotation."""
+    def event(key, kind, device):
+        return SimpleNamespace(key=key, device_type=kind, self_device_time_total=device, self_cpu_time_total=1.0)
+
+    events = [event("aten::cudnn_convolution", DeviceType.CPU, 50.0), event("sm90_xmma_fprop", DeviceType.CUDA, 50.0),
+              event("aten::add", DeviceType.CPU, 5.0), event("elementwise", DeviceType.CUDA, 5.0),
+              event("Optimizer.step#Adam.step", DeviceType.CUDA, 7.0)]
+    assert summed(events, gpu=True) == {"convolutions": 50.0, "everything else": 5.0}

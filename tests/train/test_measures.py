@@ -1,5 +1,6 @@
 """Metrics at snapshots of a training: on a budget, without changing the training."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,6 +58,30 @@ def test_too_few_clips_are_said_once_and_the_training_goes_on(tmp_path, monkeypa
     Trainer(settings, tmp_path, say=said.append).run()
     assert RunFolder(tmp_path).state() == "finished"
     assert len([text for text in said if "no metrics in this run: " in text and "12 clips" in text]) == 1
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), np.linalg.LinAlgError("no root"),
+                                   AssertionError("no device"), FileNotFoundError(2, "gone")])
+def test_a_measurement_that_fails_does_not_end_the_training(tmp_path, monkeypatch, error):
+    from pvswgan.metrics import evaluate
+
+    def fail(*_, **__):
+        raise error
+
+    said = []
+    monkeypatch.setattr(evaluate, "evaluate", fail)
+    Trainer(_settings(metrics=0.5), tmp_path, say=said.append).run()
+    assert RunFolder(tmp_path).state() == "finished"
+    assert len([text for text in said if f"no metrics in this run: {error}" in text]) == 1
+
+
+def test_what_was_spent_is_remembered_by_a_run_that_goes_on(tmp_path):
+    trainer = Trainer(_settings(metrics=0.5), tmp_path, say=lambda *_: None)
+    trainer.measures.spent, trainer.measures.share = 123.0, 0.0
+    trainer.run()
+    again = Trainer(_settings(metrics=0.5), tmp_path, say=lambda *_: None, resume=True)
+    assert again.measures.spent == 123.0
+    again.writer.close()
 
 
 def test_a_stop_ends_the_measuring_too(tmp_path, monkeypatch):

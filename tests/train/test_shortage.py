@@ -154,7 +154,11 @@ def test_what_counts_as_a_shortage():
         torch.empty(1 << 56, dtype=torch.uint8)
     assert is_shortage(cpu.value)
     assert is_shortage(MemoryError()) and is_shortage(torch.OutOfMemoryError("CUDA out of memory"))
-    assert is_shortage(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
+    for words in ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+                  "cuDNN error: CUDNN_STATUS_ALLOC_FAILED", "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED",
+                  "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+                  "GET was unable to find an engine to execute this computation"):
+        assert is_shortage(RuntimeError(words)), words
     assert not is_shortage(RuntimeError("shape mismatch")) and not is_shortage(ValueError("out of memory"))
 
 

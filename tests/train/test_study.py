@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from train.config import ConfigError
-from train.run import RunFolder
-from train.study import plan, report
+from pvswgan.metrics.report import flat
+from train.config import ConfigError, dump
+from train.run import RunError, RunFolder
+from train.study import plan, report, runs
 from train.study.measure import networks, seconds_at
-from train.study.runs import result_path
+from train.study.runs import Running, result_path
 
 ROOT = Path(__file__).parents[2]
 STUDY = {
@@ -113,15 +115,23 @@ def test_what_is_wrong_with_a_study_is_said(tmp_path, changes, said):
         plan.load(written(tmp_path, **changes))
 
 
-def test_the_studies_that_come_with_the_project_are_sound():
-    study = plan.load(ROOT / "configs" / "study.yaml")
+@pytest.mark.parametrize(("file", "arms"), [
+    ("study.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan", "space-first", "time-first", "tgan",
+                    "videogan"]),
+    ("study-shapes.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan"]),
+    ("study-actions.yaml", ["swgan", "wgan-gp", "no-growing", "zeros"]),
+])
+def test_the_studies_that_come_with_the_project_are_sound(file, arms):
+    study, first = plan.load(ROOT / "configs" / file), plan.load(ROOT / "configs" / "study.yaml")
     cells = plan.trainings(study)
-    arms = ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan", "space-first", "time-first", "tgan", "videogan"]
     assert [cell.name for cell in cells] == [f"{arm}-{seed}" for seed in (0, 1, 2) for arm in arms]
     assert {cell.config.plan().sizes[-1] for cell in cells} == {(8, 16)}
     pair = {cell.arm: cell.config for cell in cells if cell.seed == 0}
     swgan, other = pair["swgan"], pair["wgan-gp"]
     assert swgan.model_copy(update={"loss": other.loss}) == other, "they differ in the loss only"
+    apart = {key for key, value in flat(study.base).items() if value != flat(first.base).get(key)}
+    assert {key for key in apart if not key.startswith("data.")} <= {"train.augment"}, "asked of other clips, no more"
+    assert study.minutes == first.minutes and all(study.arms[arm] == first.arms[arm] for arm in arms)
 
 
 def test_a_moment_is_found_between_the_ticks(tmp_path):
@@ -139,7 +149,8 @@ def test_a_moment_is_found_between_the_ticks(tmp_path):
 def result_of(fid: float, reals: str = "one") -> dict:
     from pvswgan.metrics import evaluate
 
-    protocol = {"clips": 40, "frames": 4, "resolution": 8, "seed": 0, "extractor": {"name": "clipnet", "weights": "w"},
+    protocol = {"measures": 2, "clips": 40, "frames": 4, "resolution": 8, "seed": 0,
+                "extractor": {"name": "clipnet", "weights": "w"},
                 "reals": {"sha256": reals}, "torch_fidelity": "0.4"}
     values = {"fid": {"value": fid, "floor": 1.0, "ceiling": 900.0},
               "swd": {"value": fid / 100, "floor": 0.01, "ceiling": 9.0}}
@@ -147,9 +158,11 @@ def result_of(fid: float, reals: str = "one") -> dict:
         protocol, evaluate.key_of(protocol), {}, values, {"date": "2026-01-02T00:00:00"}, []).as_json())
 
 
-def leave(out: Path, arm: str, seed: int, fid: float, key: str = "one") -> None:
+def leave(study: plan.Study, out: Path, arm: str, seed: int, fid: float, key: str = "one") -> None:
     result = result_of(fid, key)
-    facts = {"arm": arm, "seed": seed, "machine": "a machine", "device": "cpu", "failed": None, "result": result,
+    config = next(one.config for one in plan.trainings(study) if (one.arm, one.seed) == (arm, seed))
+    facts = {"arm": arm, "seed": seed, "config": config.model_dump(mode="json"), "minutes": study.minutes,
+             "machine": "a machine", "device": "cpu", "failed": None, "result": result,
              "parameters": {"generator": 10, "critic": 20}, "cost": {
                  "clips": 1000, "seconds": 9.0, "cpu_seconds": 8.0, "clips_per_cpu_second": 125.0, "memory_mb": 99.0},
              "moments": [{"share": 1.0, "clips": 1000, "values": result["values"]}]}
@@ -161,8 +174,8 @@ def leave(out: Path, arm: str, seed: int, fid: float, key: str = "one") -> None:
 def test_means_deviations_and_differences_of_the_same_seed(tmp_path):
     study = plan.load(written(tmp_path, seeds=[0, 1]))
     for seed, grown, fixed in ((0, 10.0, 30.0), (1, 50.0, 80.0)):
-        leave(tmp_path, "grown", seed, grown)
-        leave(tmp_path, "fixed", seed, fixed)
+        leave(study, tmp_path, "grown", seed, grown)
+        leave(study, tmp_path, "fixed", seed, fixed)
     report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
     page = (tmp_path / "RESULTS.md").read_text()
     assert "| FID ↓ | 30 ± 28 | 55 ± 35 | 1 | 900 |" in page
@@ -172,8 +185,70 @@ def test_means_deviations_and_differences_of_the_same_seed(tmp_path):
 
 def test_results_of_two_protocols_do_not_stand_in_one_table(tmp_path):
     study = plan.load(written(tmp_path))
-    leave(tmp_path, "grown", 0, 1.0)
-    leave(tmp_path, "fixed", 0, 1.0, "other")
+    leave(study, tmp_path, "grown", 0, 1.0)
+    leave(study, tmp_path, "fixed", 0, 1.0, "other")
     with pytest.raises(ValueError, match="2 protocols"):
         report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
     assert not (tmp_path / "RESULTS.md").exists()
+
+
+def test_where_the_clips_lie_makes_no_other_plan(tmp_path):
+    """A run's configuration has the whole path, of the machine that it was trained on."""
+    base = STUDY["base"] | {"data": {"source": "strips", "path": "../clips"}}
+    training = plan.trainings(plan.load(written(tmp_path, base=base)))[0]
+    config = training.config.model_dump(mode="json")
+    for path, said in (("/elsewhere/clips", ""), ("/elsewhere/others", "data.path: /elsewhere/others, now ../clips")):
+        config["data"]["path"] = path
+        assert plan.changed(training, config) == said
+
+
+def test_results_of_another_plan_are_not_taken_for_this_ones(tmp_path):
+    leave(plan.load(written(tmp_path)), tmp_path, "grown", 0, 1.0)
+    for changes, said in (({"minutes": 0.2}, r"grown-0\.json is of another plan \(minutes: 0\.05, now 0\.2\)"),
+                          ({"arms": STUDY["arms"] | {"grown": {"train.lr": 0.5}}}, r"train\.lr: .*now \[?0\.5")):
+        study = plan.load(written(tmp_path, **changes))
+        with pytest.raises(ValueError, match=said):
+            report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
+    run = RunFolder(tmp_path / "runs" / "grown-0")
+    run.path.mkdir(parents=True)
+    training = plan.trainings(plan.load(written(tmp_path)))[0]
+    (run.path / "config.yaml").write_text(dump(training.config.model_copy(update={"seed": 9})))
+    with pytest.raises(RunError, match=r"begun by another plan \(seed: 9, now 0\)"):
+        Running(study, training, tmp_path / "runs", tmp_path)
+
+
+def test_an_arm_that_breaks_does_not_hold_up_those_behind_it(tmp_path, monkeypatch):
+    study, said = plan.load(written(tmp_path)), []
+
+    class Pretended:
+        def __init__(self, study, training, work, out):
+            if training.arm == "grown":
+                raise RunError("it cannot begin")
+            self.training, self.out = training, out
+
+        def poll(self):
+            result_path(self.out, self.training).parent.mkdir(parents=True)
+            result_path(self.out, self.training).write_text("{}")
+            return True
+
+        def share(self):
+            return 1.0
+
+        def end(self):
+            pass
+
+    monkeypatch.setattr(runs, "Running", Pretended)
+    with pytest.raises(RunError, match="it cannot begin"):
+        runs.go(study, plan.trainings(study), tmp_path / "runs", tmp_path, said.append, lambda text: None)
+    assert said[0] == "grown-0: it cannot begin" and said[1].startswith("fixed-0: ")
+
+
+def test_no_two_arms_are_drawn_alike(tmp_path):
+    arms = {f"arm{place}": {} for place in range(11)}
+    study = plan.load(written(tmp_path, arms=arms, reference="arm0"))
+    for place, arm in enumerate(arms):
+        leave(study, tmp_path, arm, 0, 10.0 + place)
+    drawn = report.curves(study, report.read(study, tmp_path))
+    names = re.findall(r'<line x1="(\d+)" y1="(\d+)" [^>]*stroke="(#\w+)" stroke-width="4"([^>]*)/>', drawn)
+    assert len({(colour, dash) for *_, colour, dash in names}) == len({(x, y) for x, y, *_ in names}) == 11
+    assert max(int(x) for x, *_ in names) + report.NAME_WIDTH <= 2 * report.WIDTH

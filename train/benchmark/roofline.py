@@ -7,14 +7,13 @@ is the sum over its layers (train/work.py). Both rates are measured, in the same
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
 from train.config import Config
+from train.machine import least_seconds
 from train.work import Layer, step_layers
 
 
@@ -43,27 +42,8 @@ def measure_rates(device: torch.device, dtype: torch.dtype, seconds: float = 2.0
     flops = 0.0
     for n in (2048, 4096, 8192) if gpu else (512, 1024, 2048):
         a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
-        flops = max(flops, 2.0 * n**3 / _least(partial(torch.mm, a, b), device, seconds / 6))
+        flops = max(flops, 2.0 * n**3 / least_seconds(partial(torch.mm, a, b), device, seconds / 6))
     source = torch.empty(1 << (30 if gpu else 27), dtype=torch.uint8, device=device).fill_(1)
     target = torch.empty_like(source)
-    bandwidth = 2 * source.numel() / _least(lambda: target.copy_(source), device, seconds / 2)
+    bandwidth = 2 * source.numel() / least_seconds(lambda: target.copy_(source), device, seconds / 2)
     return Rates(flops, bandwidth)
-
-
-def _least(work: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """The shortest time that `work` took within about so many seconds, after one run to warm up."""
-    work()
-    best, began = float("inf"), time.perf_counter()
-    while time.perf_counter() - began < seconds or best == float("inf"):
-        synchronise(device)
-        start = time.perf_counter()
-        work()
-        synchronise(device)
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU; a CPU has no queue."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from train import heap
 from train.benchmark.reference import Reference
-from train.benchmark.roofline import Rates, step_seconds, synchronise
+from train.benchmark.roofline import Rates, step_seconds
 from train.config import Config
 from train.engine import Engine
+from train.machine import synchronise
 from train.shortage import is_shortage
 from train.work import step_flops
 
@@ -54,7 +55,7 @@ def _row(engine: Engine, plain: Reference, stage: int, seconds: float, rates: Ra
     memory: dict[str, float | None] = {}
     for name, work in list(works.items()):
         try:
-            for _ in range(3 if device.type == "cuda" else 1):                 # what is captured is captured now
+            for _ in range(3 if device.type == "cuda" else 1):                 # the allocator and cuDNN settle
                 memory[name] = _memory_mb(work, device)
         except (RuntimeError, MemoryError) as error:
             if not is_shortage(error):

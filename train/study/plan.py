@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from pvswgan.metrics.evaluate import LEAST
+from pvswgan.metrics.report import flat
 from train.config import Config, ConfigError, parse
 from train.schema import Real, Section, Whole
 
@@ -61,6 +62,20 @@ class Training:
     @property
     def name(self) -> str:
         return f"{self.arm}-{self.seed}"
+
+
+def changed(training: Training, config: dict[str, Any]) -> str:
+    """In what a run's configuration is not the plan's: "train.lr: 0.001, now 0.002"; "" if in nothing. What a run has
+    found for `auto` is no change, nor are keys that came later, nor where on a machine the folder of clips lies."""
+    now, then = flat(training.config.model_dump(mode="json")), flat(config)
+    found = [f"{key}: {then[key]}, now {now[key]}" for key in now.keys() & then.keys()
+             if now[key] != then[key] and now[key] != "auto" and not _same_folder(key, now[key], then[key])]
+    return min(found, default="")
+
+
+def _same_folder(key: str, now: Any, then: Any) -> bool:
+    """A run knows its clips by their whole path; what they are is in the results (the hash of the real clips)."""
+    return key == "data.path" and bool(now and then) and Path(now).name == Path(then).name
 
 
 def load(path: Path) -> Study:

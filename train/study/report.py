@@ -8,21 +8,20 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from pvswgan.charts import HEIGHT, WIDTH, Line, chart
 from pvswgan.metrics.evaluate import Result, better, label
-from pvswgan.metrics.report import figure, sentence
+from pvswgan.metrics.report import figure, sentence, spread
 from train.run import write_text
-from train.study.plan import Study, trainings
+from train.study.plan import Study, changed, trainings
 
-MEASURES = ("fid", "kid", "is", "precision", "recall", "swd", "ms_ssim", "diversity", "motion", "motion_distance",
-            "direction_distance", "frozen", "flicker", "near_share")
 SET_AGAINST = ("fid", "swd", "motion_distance", "recall")
 CURVES = ("fid", "swd")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5588c", "#8a6d00", "#56b4e9", "#7f3c8d", "#333333")
 ARROWS = {"lower": "↓", "higher": "↑", "as the reals": "≈", "": ""}
+NAME_WIDTH = 112  # of an arm above the curves
 LARGER = 3  # times, of a sample sheet
 STYLE = ("text { font: 11px system-ui, sans-serif; fill: #323f4b } .title { font-size: 13px; font-weight: 600 } "
          ".grid { stroke: #d5dce6 }")
@@ -43,8 +42,8 @@ class Done:
 
 
 def read(study: Study, out: Path) -> list[Done]:
-    """The results that there are, in the order of the study. Raises ValueError where one cannot be read, or was
-    measured by another protocol than the rest: such numbers do not stand in one table."""
+    """The results that there are, in the order of the study. Raises ValueError where one cannot be read, is of another
+    plan, or was measured by another protocol than the rest: such numbers do not stand in one table."""
     found = []
     for training in trainings(study):
         path = out / "results" / f"{training.name}.json"
@@ -55,6 +54,11 @@ def read(study: Study, out: Path) -> list[Done]:
             result = Result.from_json(json.dumps(facts["result"])) if facts["result"] else None
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a result of a study: {error}") from None
+        other = changed(training, facts["config"])
+        if facts["minutes"] != study.minutes:
+            other = f"minutes: {facts['minutes']:g}, now {study.minutes:g}"
+        if other:
+            raise ValueError(f"{path} is of another plan ({other}): rename this one, or move the results away")
         found.append(Done(training.arm, training.seed, facts, result))
     keys = {done.result.key for done in found if done.result}
     if len(keys) > 1:
@@ -107,19 +111,12 @@ def _missing(study: Study, done: Sequence[Done]) -> str:
     return f" (none yet of {', '.join(none)})" if none else ""
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation of the sample."""
-    if not values:
-        return "-"
-    return figure(mean(values)) + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
-
-
 def measures(study: Study, done: Sequence[Done]) -> str:
     """A row a measure: every arm, floor and ceiling."""
     arms = {arm: found for arm in study.arms if (found := [one for one in done if one.arm == arm])}
-    head = [f"{arm} ({len(found)})" for arm, found in arms.items()]
+    head = [f"{arm} ({sum(one.result is not None for one in found)})" for arm, found in arms.items()]
     lines = [_row(["measure", *head, "floor", "ceiling"]), _row(["---"] * (len(head) + 3))]
-    for measure in MEASURES:
+    for measure in _all_measures(done):
         rows = [one.result.values[measure] for one in done if one.result and measure in one.result.values]
         if not rows:
             continue
@@ -127,8 +124,20 @@ def measures(study: Study, done: Sequence[Done]) -> str:
         lines.append(_row([f"{label(measure)} {ARROWS[better(measure)]}", *cells, figure(rows[0]["floor"]),
                            figure(rows[0]["ceiling"])]))
     ended = [f"{one.facts['arm']}-{one.seed}: {one.facts['failed']}" for one in done if one.facts["failed"]]
+    old = any(one.result and one.result.protocol["measures"] < 2 for one in done)
     return ("Mean ± standard deviation over seeds (how many: in the head). ↓ lower is better, ↑ higher is better, "
-            "≈ as the floor is best.\n\n" + "\n".join(lines) + ("\n\nFailed: " + "; ".join(ended) if ended else ""))
+            "≈ as the floor is best."
+            + (" What is said of copies is left out: an earlier version of the measures searched a part of the "
+               "training clips." if old else "") + "\n\n" + "\n".join(lines)
+            + ("\n\nFailed: " + "; ".join(ended) if ended else ""))
+
+
+def _all_measures(done: Sequence[Done]) -> list[str]:
+    """Of the results, in their order; without deviations over subsets, and without what an earlier version of the
+    measures said of training clips: it searched a part of them."""
+    found = {name: one.result.protocol["measures"] for one in done if one.result for name in one.result.values}
+    return [name for name, version in found.items()
+            if not name.endswith("_deviation") and not (name.startswith("near_") and version < 2)]
 
 
 def differences(study: Study, done: Sequence[Done]) -> str:
@@ -170,7 +179,7 @@ def costs(study: Study, done: Sequence[Done]) -> str:
 
 def curves(study: Study, done: Sequence[Done]) -> str:
     """Four charts in one SVG file: each measure over time and over clips."""
-    def line(arm: str, colour: str, measure: str, along: str) -> Line:
+    def line(arm: str, colour: str, dashed: bool, measure: str, along: str) -> Line:
         points = []
         for share in study.moments:
             at = [m for one in done if one.arm == arm for m in one.facts["moments"]
@@ -178,25 +187,28 @@ def curves(study: Study, done: Sequence[Done]) -> str:
             if at:
                 x = share * study.minutes if along == "minutes" else mean(m["clips"] for m in at) / 1000
                 points.append((x, mean(m["values"][measure]["value"] for m in at)))
-        return Line(arm, colour, points)
+        return Line(arm, colour, points, dashed)
 
-    arms = [(arm, colour) for arm, colour in zip(study.arms, COLOURS * 4, strict=False)
+    # With more arms than colours the colours come again, dashed.
+    arms = [(arm, COLOURS[place % len(COLOURS)], place >= len(COLOURS)) for place, arm in enumerate(study.arms)
             if arm in {one.arm for one in done}]
-    drawn = [chart(label(measure), along, [line(arm, colour, measure, along) for arm, colour in arms])
+    drawn = [chart(label(measure), along, [line(arm, colour, dashed, measure, along) for arm, colour, dashed in arms])
              for measure in CURVES for along in ("minutes", "kimg")]
     if not any(drawn):
         return ""
-    rows = -(-len(drawn) // 2)
-    size = f"0 0 {2 * WIDTH} {rows * HEIGHT + 30}"
+    rows, beside = -(-len(drawn) // 2), (2 * WIDTH - 16) // NAME_WIDTH
+    head = 10 + 20 * -(-len(arms) // beside)
+    size = f"0 0 {2 * WIDTH} {rows * HEIGHT + head}"
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}"><style>{STYLE}</style>'
              '<rect width="100%" height="100%" fill="#fff"/>']
     for place, one in enumerate(drawn):
-        at = f'<svg x="{place % 2 * WIDTH}" y="{place // 2 * HEIGHT + 30}" width="{WIDTH}" height="{HEIGHT}" '
+        at = f'<svg x="{place % 2 * WIDTH}" y="{place // 2 * HEIGHT + head}" width="{WIDTH}" height="{HEIGHT}" '
         parts.append(one.replace("<svg ", at, 1))
-    for place, (arm, colour) in enumerate(arms):
-        x = 16 + 112 * place
-        parts.append(f'<rect x="{x}" y="9" width="12" height="12" fill="{colour}"/>'
-                     f'<text x="{x + 17}" y="19">{arm}</text>')
+    for place, (arm, colour, dashed) in enumerate(arms):
+        x, y = 16 + NAME_WIDTH * (place % beside), 15 + 20 * (place // beside)
+        dash = ' stroke-dasharray="4 3"' if dashed else ""
+        parts.append(f'<line x1="{x}" y1="{y}" x2="{x + 14}" y2="{y}" stroke="{colour}" stroke-width="4"{dash}/>'
+                     f'<text x="{x + 19}" y="{y + 4}">{arm}</text>')
     return "".join([*parts, "</svg>"])
 
 

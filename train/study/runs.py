@@ -15,6 +15,7 @@ from pathlib import Path
 from train import process
 from train.config import dump
 from train.run import RunError, RunFolder, write_text
+from train.study import plan
 from train.study.measure import clock, measure
 from train.study.plan import Study, Training
 
@@ -40,6 +41,9 @@ class Running:
         self.asked = 0.0                                     # share of the time up to which snapshots were asked for
         self._log = work / f"{training.name}.log"
         self._measuring: multiprocessing.process.BaseProcess | None = None
+        if (self.run.path / "config.yaml").is_file() and (
+                other := plan.changed(training, self.run.config())):
+            raise RunError(f"{self.run.path} was begun by another plan ({other}): move it away")
         self._process = None if self.trained() else self._train(work)
 
     def trained(self) -> bool:
@@ -113,9 +117,10 @@ class Running:
 def go(study: Study, todo: list[Training], work: Path, out: Path, say: Say, tell: Say) -> None:
     """Do what has no result yet. say: a line for each that is done; tell: how things stand, once a second or so.
 
-    Raises Stopped after Ctrl-C, RunError where a training ended early.
+    Raises Stopped after Ctrl-C; RunError where a training ended early, after all others have had their turn.
     """
     work.mkdir(parents=True, exist_ok=True)
+    failed: list[RunError] = []
     waiting = [training for training in todo if not result_path(out, training).is_file()]
     running: list[Running] = []
     begin, total, done = time.monotonic(), len(waiting), 0
@@ -123,12 +128,23 @@ def go(study: Study, todo: list[Training], work: Path, out: Path, say: Say, tell
     try:
         while waiting or running:
             while waiting and len(running) < study.at_once:
-                running.append(Running(study, waiting.pop(0), work, out))
-            for one in list(running):
-                if one.poll():
-                    running.remove(one)
+                training = waiting.pop(0)
+                try:
+                    running.append(Running(study, training, work, out))
+                except RunError as error:
                     done += 1
+                    failed.append(error)
+                    say(f"{training.name}: {error}")
+            for one in list(running):
+                try:
+                    if not one.poll():
+                        continue
                     say(f"{one.training.name}: {result_path(out, one.training)}")
+                except RunError as error:
+                    failed.append(error)
+                    say(f"{one.training.name}: {error}")
+                running.remove(one)
+                done += 1
             part = done + sum(one.share() for one in running)
             gone = time.monotonic() - begin
             left = f", about {gone / part * (total - part) / 60:.0f} min left" if gone > 60 and part > 0.05 else ""
@@ -140,3 +156,5 @@ def go(study: Study, todo: list[Training], work: Path, out: Path, say: Say, tell
         signal.signal(signal.SIGTERM, before)
         for one in running:
             one.end()
+    if failed:
+        raise RunError("\n".join(map(str, failed)))

@@ -9,16 +9,17 @@
 
   pvs.view("compare", ({ element }) => {
     const view = { ...pvs.page(element), shown: false, options: null };
-    const { ref, fail, fine, attempt } = view;
+    const { ref, fail, fine } = view;
     const timeline = (view.timeline = new pvs.Timeline({ fps: 16 }));
     pvs.compareView = view;
     pvs.compare.state(view);
+    pvs.compare.history(view);
     const { state } = view;
     pvs.compare.sides(view);
     pvs.compare.pair(view);
     pvs.compare.facts(view);
     pvs.compare.curves(view);
-    view.clips = new pvs.compare.Clips(ref, timeline, { onError: fail, onFrames: (frames) => (timeline.frames = frames) });
+    view.clips = new pvs.compare.Clips(ref, timeline, { onError: fail, onFine: fine, onFrames: (frames) => (timeline.frames = frames) });
     view.quiz = new pvs.compare.Quiz(ref.quiz, timeline, { onError: fail, onSeed: (quiz) => view.change({ quiz }) });
 
     // ---- what is chosen -------------------------------------------------------------------------------------
@@ -33,7 +34,7 @@
       if (places.length > 1) {
         const left = places.includes(state.left) ? state.left : places[0];
         const right = places.includes(state.right) && state.right !== left ? state.right : places.find((place) => place !== left);
-        view.change({ left, right });
+        view.settle({ left, right });
       }
       view.pairable = places.length > 1;
       for (const button of ref.modes.children) button.disabled = button.dataset.mode !== "side" && !view.pairable;
@@ -57,7 +58,10 @@
         button.tabIndex = on ? 0 : -1;
       }
       const sides = view.sides();
-      view.quiz.of(view.pairable ? [state.left, state.right].map((place) => ({ id: sides[place].drawn, name: sides[place].name })) : [], state.quiz);
+      const pair = view.pairable ? [sides[state.left], sides[state.right]] : [];
+      const alike = pair.length > 0 && pair[0].name === pair[1].name; // two times of one training
+      view.quiz.of(pair.map(({ drawn: id, name, clips }) =>
+        ({ id, name: alike ? `${name} after ${clips / 1000} kimg` : name })), state.quiz);
     }
 
     function showClips() {
@@ -77,6 +81,8 @@
       if (["mode", "left", "right", "gain"].some((key) => keys.has(key))) showPair();
       if (keys.has("along") || keys.has("smoothing")) view.drawCurves();
       if (keys.has("wipe")) wipe();
+      if (keys.has("fps")) showSpeed();
+      if (keys.has("together")) ref.together.checked = state.together;
     });
 
     // ---- how it is looked at ----------------------------------------------------------------------------------
@@ -129,10 +135,12 @@
     // ---- the one clock ------------------------------------------------------------------------------------------
     ref.play.addEventListener("click", () => timeline.toggle());
     ref.time.addEventListener("input", () => timeline.hold(ref.time.valueAsNumber));
-    ref.fps.addEventListener("input", () => {
-      timeline.fps = ref.fps.valueAsNumber;
-      ref.fpsText.textContent = `${timeline.fps} fps`;
-    });
+    const showSpeed = () => {
+      timeline.fps = ref.fps.value = state.fps;
+      ref.fpsText.textContent = `${state.fps} fps`;
+    };
+    ref.fps.addEventListener("input", () => view.change({ fps: ref.fps.valueAsNumber }));
+    ref.together.addEventListener("change", () => view.change({ together: ref.together.checked }));
     const showTime = () => {
       ref.time.max = timeline.frames - 1;
       ref.time.value = timeline.frame;
@@ -146,26 +154,36 @@
     });
 
     // ---- from outside -------------------------------------------------------------------------------------------
-    ref.refresh.addEventListener("click", attempt(view.refresh));
-    ref.link.addEventListener("click", attempt(async () => {
-      await pvs.copyText(view.address().href);
-      ref.link.textContent = "Copied";
-      setTimeout(() => (ref.link.textContent = "Copy link"), 1500);
-    }));
+    ref.refresh.addEventListener("click", () => look());
+    pvs.copiesLink(ref.link, view.address, fail);
     pvs.onOpen("compare", ({ ids }) => {
       view.linked = true;
       view.change({ ids: ids.slice(0, pvs.compare.MOST) });
     });
     new MutationObserver(() => view.options && view.chosen()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
+    showClips();
     showTime();
+    showSpeed();
+    ref.together.checked = state.together;
     wipe();
     if (state.frame !== null) timeline.hold(state.frame);
-    const look = attempt(view.refresh);
+    // What only a look that failed has said goes with the next one that does not.
+    let lost = false;
+    const look = async () => {
+      try {
+        await view.refresh();
+        if (view.clips.failed && !view.clips.failed.status) await view.clips.again();
+        if (lost && !view.clips.failed) fine();
+        lost = false;
+      } catch (error) {
+        lost = true;
+        fail(error);
+      }
+    };
     pvs.whenShown(element, (on) => {
       if (on && !view.shown) {
         view.shown = true;
-        showClips();
         look().then(view.follow);
       }
       view.shown = on;

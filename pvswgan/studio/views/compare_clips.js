@@ -1,9 +1,10 @@
 // The clips of the compared models: a sheet for each (rows are seeds), all on one timeline; side by side, wiped, or as
 // their difference. Latest wins for each model on its own, so a slow one holds up nobody.
 //
-//   const clips = new pvs.compare.Clips(ref, timeline, { onError, onFrames });
+//   const clips = new pvs.compare.Clips(ref, timeline, { onError, onFine, onFrames });
 //   clips.sides([{ id, name, colour, note }]);     id null: nothing to draw, the note says why
 //   clips.show({ seeds, truncation });
+//   clips.failed, clips.again()                    the error of a side that shows another clip than it should; to ask anew
 //   clips.mode = "side" | "wipe" | "difference";  clips.pair = [0, 1];  clips.wipe = 0.5;  clips.gain = 1
 (() => {
   "use strict";
@@ -23,8 +24,8 @@
     #wipe = 0.5;
     #gain = 1;
 
-    constructor(ref, timeline, { onError, onFrames }) {
-      Object.assign(this, { ref, timeline, onError, onFrames });
+    constructor(ref, timeline, { onError, onFine, onFrames }) {
+      Object.assign(this, { ref, timeline, onError, onFine, onFrames });
       this.context = ref.canvas.getContext("2d", { alpha: false });
     }
 
@@ -40,6 +41,7 @@
         known.note.hidden = !side.note;
         known.player.canvas.hidden = side.id === null;
         known.player.canvas.setAttribute("aria-label", `Clips of ${side.name}`);
+        if (side.id === null && known.failed) this.#fails(known, null);
         return Object.assign(known, { id: side.id });
       });
       for (const side of before.values()) {
@@ -56,6 +58,10 @@
       this.settling = Promise.all(this.#sides.filter((side) => side.id !== null).map((side) => side.ask({ id: side.id, ...wanted })));
       return this.settling;
     }
+
+    again() { return this.show(this.#wanted); }
+
+    get failed() { return this.#sides.find((side) => side.failed)?.failed ?? null; }
 
     // The player of a side, for a test: its canvas is what is on the screen.
     players() { return this.#sides.map((side) => side.player); }
@@ -83,18 +89,27 @@
       figure.append(caption, canvas, note);
       const player = new pvs.SheetPlayer(canvas, { timeline: this.timeline, columns: 1 });
       player.onDrawn = () => this.#compose();
-      const side = { key, figure, caption, note, player, id: null };
+      const side = { key, figure, caption, note, player, id: null, failed: null };
       side.ask = pvs.latest(async ({ id, seeds, truncation }) => {
         try {
           const sheet = await pvs.compare.rows(id, seeds, truncation);
           if (side.id !== id || !(await player.show(sheet.blob, sheet))) return;
           this.onFrames(Math.max(...this.#sides.map(({ player: { sheet: shown } }) => (shown ? shown.frames : 1))));
           canvas.dataset.shown = id;
+          if (side.failed) this.#fails(side, null);
         } catch (error) {
-          this.onError(error);
+          if (side.id === id) this.#fails(side, error); // else of one that was left meanwhile
         }
       });
       return side;
+    }
+
+    // A side that could not be drawn keeps its last clip, faint: it is not what the caption says.
+    #fails(side, error) {
+      side.failed = error;
+      side.player.canvas.classList.toggle("pvs-stale", error !== null);
+      if (error) this.onError(error);
+      else if (!this.failed) this.onFine();
     }
 
     // Both clips in one picture. All players draw in the same tick of the clock, so what is put together is in step.

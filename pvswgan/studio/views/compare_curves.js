@@ -30,6 +30,7 @@
         try {
           data.set(group, await pvs.json(`api/compare/curves?id=${encodeURIComponent(group)}`));
         } catch (error) {
+          if (!error.status) continue; // no answer at all says nothing of the run
           data.delete(group); // the sides say that it is gone
           if (kind === "asset") without.add(group);
         }
@@ -75,7 +76,7 @@
 
     const traces = ({ lines }) => lines.flatMap((line) => {
       const { name, colour: color, x, y, dash, smooth, part } = line, few = y.length < 40;
-      const label = part ? `${name}, ${part}` : name;
+      const label = pvs.plotText(part ? `${name}, ${part}` : name);
       const base = { x, type: "scatter", name: label, hoverlabel: { namelength: 24 } };
       if (!smooth) return [{ ...base, y, uid: label, mode: few ? "lines+markers" : "lines", line: { color, width: 2 }, marker: { size: 5 },
         hovertemplate: "%{y:.4g}" }];
@@ -94,9 +95,6 @@
     }
 
     const draw = pvs.latest(async () => {
-      ref.along.value = state.along;
-      ref.smoothing.value = state.smoothing;
-      ref.smoothingText.textContent = state.smoothing.toFixed(2);
       const all = wanted();
       const left = runs().reduce((sum, { group }) => sum + (data.get(group)?.waiting || 0), 0);
       ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
@@ -118,7 +116,12 @@
         view.fail(error);
       }
     });
-    view.drawCurves = () => draw(true);
+    view.drawCurves = () => {
+      ref.along.value = state.along; // at once: the curves themselves may wait for plotly
+      ref.smoothing.value = state.smoothing;
+      ref.smoothingText.textContent = state.smoothing.toFixed(2);
+      return draw(true);
+    };
 
     ref.along.addEventListener("change", () => view.change({ along: ref.along.value }));
     ref.smoothing.addEventListener("input", () => view.change({ smoothing: ref.smoothing.valueAsNumber }));

@@ -51,7 +51,7 @@
         const shown = view.sides(), told = of.map((id) => shown[ids.indexOf(id)]);
         view.about = new Map(sides.filter(({ frames }) => frames).map(({ id, frames, resolution, loss }) =>
           [id, `${frames} frames of ${resolution} × ${resolution}${loss ? `, ${loss}` : ""}`]));
-        view.losses = new Map(sides.map(({ id, loss }) => [id.split("@")[0], loss || "unknown loss"]));
+        view.losses = new Map(sides.map(({ id, loss }) => [pvs.family(id), loss || "unknown loss"]));
         const costs = sides.filter((side) => side.costs);
         fill(ref.costs, told, COSTS.map(([name, text]) => [name, ...costs.map((side) => text(side.costs) || "–")]));
         ref.differences.hidden = differences.length === 0;

@@ -32,10 +32,10 @@
     }
 
     of(sides, seed) {
-      const names = sides.map(({ name }) => name).join();
-      if (this.begun && names === this.names) return; // goes on, or its answers are being read; a newer checkpoint can wait
-      this.players?.forEach((player) => player.dispose());
-      Object.assign(this, { sides, seed, names, players: null, begun: false });
+      const groups = sides.map(({ id }) => pvs.family(id)).join();
+      if (this.begun && groups === this.groups) return; // goes on, or its answers are being read; a newer checkpoint can wait
+      this.#end();
+      Object.assign(this, { sides, seed, groups, begun: false, game: null });
       delete this.element.dataset.round;
       if (sides.length < 2) return this.element.replaceChildren(make("p", "Two models with a checkpoint are needed.", { class: "pvs-note" }));
       const begin = make("button", "Begin", { type: "button", class: "pvs-button pvs-primary" });
@@ -45,19 +45,29 @@
       this.element.replaceChildren(make("p", text, { class: "pvs-note" }), begin);
     }
 
+    #end() {
+      this.players?.forEach((player) => player.dispose());
+      this.players = null;
+    }
+
     async #begin() {
+      const game = (this.game = {}); // clips that come for another one, left meanwhile, are not asked about
       this.begun = true;
       const seeds = Array.from({ length: ROUNDS }, (_, round) => this.seed + round), next = pvs.random(this.seed);
       this.rounds = seeds.map((seed) => ({ seed, first: next() < 0.5 ? 0 : 1, answer: null }));
       try {
         const sheets = await Promise.all(this.sides.map(({ id }) => pvs.compare.rows(id, seeds, 1)));
-        this.#ask(await Promise.all(sheets.map(async (sheet) => ({ ...sheet, image: await createImageBitmap(sheet.blob) }))));
+        const drawn = await Promise.all(sheets.map(async (sheet) => ({ ...sheet, image: await createImageBitmap(sheet.blob) })));
+        if (game === this.game) this.#ask(drawn);
       } catch (error) {
+        if (game !== this.game) return;
+        this.begun = false;
         this.onError(error);
       }
     }
 
     #ask(sheets) {
+      this.#end();
       this.sheets = sheets;
       this.heading = make("p", "", { role: "status" });
       const clips = make("div", "", { class: "pc-quiz-clips" });
@@ -107,8 +117,7 @@
     }
 
     #reveal() {
-      this.players.forEach((player) => player.dispose());
-      this.players = null;
+      this.#end();
       delete this.element.dataset.round;
       const right = this.rounds.filter(({ first, answer }) => answer === first).length;
       const chance = byChance(right, ROUNDS), percent = 100 * chance;

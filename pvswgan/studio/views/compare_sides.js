@@ -8,7 +8,6 @@
   const pvs = window.pvs;
   pvs.compare = pvs.compare || {};
   const { KINDS, kimg, option } = pvs;
-  const groupOf = (id) => id.split("@")[0];
 
   pvs.compare.sides = (view) => {
     const { ref, state } = view;
@@ -17,13 +16,13 @@
 
     // Oldest first, as the slider has them.
     const checkpoints = (choice) => [...(choice?.checkpoints || [])].reverse();
-    const find = (id) => choices?.find(({ group }) => group === groupOf(id));
+    const find = (id) => choices?.find(({ group }) => group === pvs.family(id));
     const colour = (place) => pvs.compare.COLOURS[pvs.isDark() ? "dark" : "light"][place];
     view.colour = colour;
 
     view.sides = () => state.ids.map((id, place) => {
-      const choice = find(id), name = choice?.name ?? groupOf(id).replace(/^\w+:/, "");
-      const side = { id, group: groupOf(id), name, kind: id.split(":")[0], colour: colour(place), place, drawn: null };
+      const choice = find(id), name = choice?.name ?? pvs.family(id).replace(/^\w+:/, "");
+      const side = { id, group: pvs.family(id), name, kind: id.split(":")[0], colour: colour(place), place, drawn: null };
       if (!choice) return { ...side, gone: true, note: "It is not here any more. Choose another, or take it away." };
       const list = checkpoints(choice);
       if (!list.length) return { ...side, note: "No checkpoint yet. Its clips appear here with its first snapshot." };
@@ -46,20 +45,21 @@
       const ids = state.ids.map((id, i) => {
         const choice = find(id), list = checkpoints(choice);
         if (i === place) return idAt(choice, at);
-        if (!ref.together.checked || choice?.kind !== "run" || !list.length) return id;
+        if (!state.together || choice?.kind !== "run" || !list.length) return id;
         const far = list.map((checkpoint) => Math.abs(checkpoint.clips - clips));
         return idAt(choice, far.lastIndexOf(Math.min(...far)));
       });
       view.change({ ids });
     }
 
+    const titled = ({ name, state: is }) => (is ? `${name} · ${is}` : name);
+
     function picker(side) {
       const select = document.createElement("select");
       select.setAttribute("aria-label", `Model ${side.place + 1}`);
       for (const [kind, label] of Object.entries(KINDS)) {
         const group = Object.assign(document.createElement("optgroup"), { label });
-        group.append(...choices.filter((choice) => choice.kind === kind).map(({ group: value, name, state: is }) =>
-          option(value, is ? `${name} · ${is}` : name)));
+        group.append(...choices.filter((choice) => choice.kind === kind).map((choice) => option(choice.group, titled(choice))));
         if (group.children.length) select.append(group);
       }
       if (side.gone) select.prepend(option(side.group, `${side.name} (gone)`));
@@ -90,7 +90,7 @@
     let slots = [];
     view.showSides = () => {
       const sides = view.sides();
-      const now = JSON.stringify([choices, sides.map(({ group, gone, colour: c }) => [group, gone, c])]);
+      const now = JSON.stringify([choices?.map(({ group, name }) => [group, name]), sides.map(({ group, gone, colour: c }) => [group, gone, c])]);
       if (now !== known) {
         const focused = slots.findIndex(({ node }) => node.contains(document.activeElement));
         const tag = document.activeElement?.type;
@@ -100,7 +100,11 @@
         known = now;
       }
       sides.forEach((side, place) => {
-        const { slider, text, note, through } = slots[place], list = checkpoints(find(side.id));
+        const { node, slider, text, note, through } = slots[place], list = checkpoints(find(side.id));
+        for (const one of node.querySelectorAll("option")) { // a list that is open stays open
+          const choice = find(one.value);
+          if (choice && one.text !== titled(choice)) one.text = titled(choice);
+        }
         const at = list.findIndex(({ id }) => id === side.drawn), newest = at === list.length - 1;
         through.style.visibility = side.kind === "run" && list.length ? "visible" : "hidden";
         slider.max = Math.max(0, list.length - 1);
@@ -120,7 +124,7 @@
     };
 
     ref.add.addEventListener("click", () => {
-      const used = new Set(state.ids.map(groupOf));
+      const used = new Set(state.ids.map(pvs.family));
       const next = choices.find(({ group }) => !used.has(group)) || choices[0];
       view.change({ ids: [...state.ids, next.group] });
     });

@@ -33,6 +33,7 @@
   const USUAL = PANELS.filter((panel) => panel.shown).map((panel) => panel.id);
   const KEPT = "pvs-train-curves"; // in localStorage: the ids of the panels that are drawn
   const HIGH = 190; // pixels of a panel with its heading
+  const SMALL = 9; // pixels of a stage's name
 
   const COLOURS = { light: ["#2563eb", "#d9480f", "#7c3aed", "#b45309", "#0f8a5f"],
     dark: ["#6ea8fe", "#ff9f5a", "#b794f6", "#f0c060", "#4fd1a5"] };
@@ -99,9 +100,15 @@
       return button;
     }
 
-    _tell() {
+    // Ids of the panels that are pressed; null for the usual ones.
+    get panelIds() {
       const ids = PANELS.filter(({ id }) => this.chosen.has(id)).map(({ id }) => id);
-      this.onChosen(ids.join() === USUAL.join() ? null : ids);
+      return ids.join() === USUAL.join() ? null : ids;
+    }
+
+    _tell() {
+      this.onChosen(this.panelIds);
+      this.onLook?.();
     }
 
     choose(ids) {
@@ -207,6 +214,7 @@
       if (!axis) return;
       const { autorange, range } = this.element._fullLayout[axis];
       this.zoom = autorange ? null : [...range];
+      this.onLook?.();
     }
 
     _traces() {
@@ -271,7 +279,7 @@
         bgcolor: "rgba(0,0,0,0)", font: { size: 11 } };
       layout.annotations.push({ text: `<b>${panel.title}</b>`, x: box.left, y: box.top, xref: "paper", yref: "paper",
         xanchor: "left", yanchor: "bottom", yshift: this.columns > 1 ? 0 : 19, showarrow: false, font: { size: 12 } });
-      this._stageMarks(layout, axis);
+      this._stageMarks(layout, axis, (box.right - box.left) * (this.width - layout.margin.l - layout.margin.r));
     }
 
     _placeShapes() {
@@ -281,24 +289,31 @@
         yref: `y${axisOf(panel)} domain`, y0: 0, y1: 1, line: { color, width: 1.5 } }));
     }
 
-    // A line where each stage begins, a shade over its fade. Only as far as the run has come: the axis fits the data.
-    _stageMarks(layout, axis) {
+    // A line where each stage begins, a shade over its fade. Only as far as the run has come: the axis fits the data,
+    // in `room` pixels. Names of short stages stand below one another.
+    _stageMarks(layout, axis, room) {
       const reached = this.rows.length ? this.rows[this.rows.length - 1].clips : 0;
       const line = pvs.isDark() ? "rgba(255,255,255,.35)" : "rgba(0,0,0,.3)";
       const shade = pvs.isDark() ? "rgba(255,255,255,.06)" : "rgba(0,0,0,.045)";
-      for (const stage of this.stages.slice(1)) {
-        if (stage.start > reached) continue;
-        const place = { xref: `x${axis}`, yref: `y${axis} domain`, y0: 0, y1: 1, layer: "below" };
-        layout.shapes.push({ ...place, type: "line", x0: stage.start / 1000, x1: stage.start / 1000,
-          line: { color: line, width: 1, dash: "dot" } });
-        layout.shapes.push({ ...place, type: "rect", x0: stage.start / 1000, fillcolor: shade, line: { width: 0 },
+      const stages = this.stages.slice(1).filter((stage) => stage.start <= reached);
+      const labels = stages.map((stage) => {
+        const text = pvs.sizeName(stage), left = (room * stage.start) / Math.max(1, reached), width = SMALL * 0.65 * text.length;
+        const over = left + width > room; // then it stands before its line
+        return { text, width, left: over ? left - width : left, xanchor: over ? "right" : "left" };
+      });
+      const rows = pvs.labelRows(labels);
+      stages.forEach((stage, i) => {
+        const place = { xref: `x${axis}`, yref: `y${axis} domain`, y0: 0, y1: 1, layer: "below" }, x = stage.start / 1000;
+        layout.shapes.push({ ...place, type: "line", x0: x, x1: x, line: { color: line, width: 1, dash: "dot" } });
+        layout.shapes.push({ ...place, type: "rect", x0: x, fillcolor: shade, line: { width: 0 },
           x1: Math.min(stage.start + stage.fade, reached) / 1000 });
-        layout.annotations.push({ text: pvs.sizeName(stage), xref: `x${axis}`, yref: `y${axis} domain`, x: stage.start / 1000,
-          y: 1, xanchor: "left", yanchor: "top", showarrow: false, font: { size: 9 }, opacity: 0.65 });
-      }
+        layout.annotations.push({ text: labels[i].text, xref: `x${axis}`, yref: `y${axis} domain`, x, y: 1, yshift: -rows[i] * (SMALL + 6),
+          xanchor: labels[i].xanchor, yanchor: "top", showarrow: false, font: { size: SMALL }, opacity: 0.65 });
+      });
     }
   }
 
+  TrainCurves.IDS = PANELS.map(({ id }) => id);
   pvs.TrainCurves = TrainCurves;
   pvs.smoothed = smoothed;
 })();

@@ -14,7 +14,7 @@
 
     // ---- what can be measured ---------------------------------------------------------------------------------
     const choose = attempt(async () => {
-      const { models } = await pvs.json("api/models");
+      const models = await pvs.models();
       ref.empty.hidden = models.length > 0;
       ref.body.hidden = !models.length;
       if (!models.length) return;
@@ -103,7 +103,7 @@
       }));
     }
 
-    // ---- nearest real clips ---------------------------------------------------------------------------------------
+    // ---- nearest training clips -----------------------------------------------------------------------------------
     let players = [];
     const near = attempt(async ({ id, name }) => {
       const sheet = await pvs.sheetOf(await pvs.request(`api/evaluate/nearest?id=${encodeURIComponent(id)}`));
@@ -111,12 +111,12 @@
       players.forEach((player) => player.dispose());
       view.timeline.frames = sheet.frames;
       ref.near.hidden = false;
-      ref.nearTitle.textContent = `${name}: samples and the nearest real clips`;
-      const figures = [];
+      ref.nearTitle.textContent = `${name}: samples and the nearest training clips`;
       players = [];
-      for (let i = 0; i < sheet.rows / 2; i++) {
+      const half = sheet.rows / 2; // samples with their nearest, then training clips with theirs
+      const pair = (first, i, kind) => {
         const node = document.createElement("figure");
-        for (const [place, what] of [[2 * i, `Sample ${i}`], [2 * i + 1, `Nearest real clip to sample ${i}`]]) {
+        for (const [place, what] of [[first + 2 * i, `${kind} ${i}`], [first + 2 * i + 1, `Nearest training clip to ${kind.toLowerCase()} ${i}`]]) {
           const canvas = document.createElement("canvas");
           canvas.setAttribute("role", "img");
           canvas.setAttribute("aria-label", what);
@@ -125,9 +125,11 @@
           players.push(player);
           player.show(sheet.blob, { rows: sheet.rows, frames: sheet.frames, row: place });
         }
-        figures.push(node);
-      }
-      ref.pairs.replaceChildren(...figures);
+        return node;
+      };
+      const places = [...Array(half / 2).keys()];
+      ref.pairs.replaceChildren(...places.map((i) => pair(0, i, "Sample")));
+      ref.realPairs.replaceChildren(...places.map((i) => pair(half, i, "Training clip")));
       ref.near.scrollIntoView({ block: "nearest", behavior: pvs.reducedMotion() ? "auto" : "smooth" });
       view.near = id;
     });

@@ -53,7 +53,7 @@
     for (const column of one.columns) {
       const th = make("th", "", { scope: "col" });
       th.append(make("span", column.name, { className: "pm-name" }), make("small", `${column.loss || ""} · ${pvs.kimg(column.clips)} · ${column.date}`));
-      const button = make("button", "Nearest real clips", { type: "button", className: "pvs-button pm-small" });
+      const button = make("button", "Nearest training clips", { type: "button", className: "pvs-button pm-small" });
       button.addEventListener("click", () => onNear(column));
       th.append(button);
       head.append(th);

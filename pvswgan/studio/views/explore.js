@@ -12,17 +12,17 @@
   "use strict";
   const pvs = window.pvs;
   const POINT = ["model", "seed", "parts", "latent", "truncation", "moves", "of"];
-  const family = (id) => id.split("@")[0]; // the run or asset of a checkpoint
 
   pvs.view("explore", ({ element }) => {
     const { ref, fail, fine, attempt } = pvs.page(element);
-    const store = pvs.explorer.store(element, fail);
+    // What is done at rest was not asked for: where it fails it takes no other sentence's place.
+    const store = pvs.explorer.store(element, (error) => ref.error.hidden && fail(error));
     const { state } = store;
     const timeline = new pvs.Timeline({ fps: 16 });
     const player = new pvs.SheetPlayer(ref.clip, { timeline });
     const over = new pvs.SheetPlayer(ref.over, { timeline });
     const view = { element, ref, store, timeline, player, over, fail, fine, attempt };
-    Object.assign(view, { state, asked: 0, drawn: 0, onDrawn: null, sheetListeners: [] });
+    Object.assign(view, { state, asked: 0, drawn: 0, failed: null, onDrawn: null, sheetListeners: [] });
     pvs.explore = view;
 
     // ---- rendering ------------------------------------------------------------------------------------------
@@ -31,23 +31,31 @@
       try {
         const response = await pvs.request("api/render", request);
         const { blob, frames, resolution: size } = await pvs.sheetOf(response);
-        if (family(request.model) !== family(state.model)) return; // of a model that was left meanwhile
+        if (pvs.family(request.model) !== pvs.family(state.model)) return; // of a model that was left meanwhile
         if (!(await player.show(blob, { frames, seq: request.seq }))) return;
         view.hide();
         if (timeline.frames !== frames) newLength(frames);
         drawStrip(player.sheet.image);
+        failed(null);
         fine();
         ref.status.textContent = `${frames} × ${size} × ${size} · ${Math.round(performance.now() - began)} ms`;
       } catch (error) {
         view.hide();
+        failed(error);
         fail(error);
       }
     });
+    // What is on the screen is not what was asked for.
+    function failed(error) {
+      view.failed = error;
+      ref.screen.classList.toggle("pvs-stale", error !== null);
+    }
+    view.again = () => (view.settling = ask({ model: state.model, ...store.point(), seq: ++view.asked }));
 
     // Sends what is in the state now. Called for every movement; latest() sees to it that nothing piles up.
     store.listen((keys) => {
       if (!state.model || !POINT.some((key) => keys.has(key))) return;
-      view.settling = ask({ model: state.model, ...store.point(), seq: ++view.asked });
+      view.again();
     });
     // What is asked for while one waits is waited for too: a clip that comes later would take a sentence away.
     view.settled = store.settled = async () => {
@@ -139,6 +147,7 @@
     ref.fps.addEventListener("input", () => view.setSpeed(ref.fps.valueAsNumber));
     ref.loop.addEventListener("change", () => view.setLoop(ref.loop.value));
     ref.pixels.addEventListener("change", () => view.setPixels(ref.pixels.value));
+    for (const node of [ref.fps, ref.loop, ref.pixels]) node.addEventListener("change", () => store.busy()); // it is in the link
 
     // ---- the sections that fold -----------------------------------------------------------------------------
     const sections = Object.fromEntries([...element.querySelectorAll("[data-section]")].map((s) => [s.dataset.section, s]));

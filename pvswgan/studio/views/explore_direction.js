@@ -38,8 +38,8 @@
       this.id = id;
       this.act = { onMove, onName, onForget };
       this.node = make("div", "pe-direction", { "data-id": id, role: "group" });
-      this.star = button("pe-star", "☆", { "aria-pressed": "false" });
-      this.name = button("pe-name", "", { title: "Rename" });
+      this.star = button("pe-star pvs-writes", "☆", { "aria-pressed": "false" });
+      this.name = button("pe-name", "");
       this.badge = make("small", "pe-badge");
       this.share = make("small", "pe-share");
       this.range = make("input", "", { type: "range", min: -REACH, max: REACH, step: 0.05, value: 0 });
@@ -47,7 +47,7 @@
       this.pictures = make("div", "pe-effect", { "aria-hidden": "true" });
       this.output = make("output", "", { for: this.range.id });
       this.reset = button("pvs-button pvs-square", "↺", { title: "Reset" });
-      this.forget = button("pvs-button pvs-square", "×", { title: "Forget this direction" });
+      this.forget = button("pvs-button pvs-square pvs-writes", "×", { title: "Forget this direction" });
       const about = make("div", "pe-about"), title = make("div", "pe-title"), facts = make("div", "pe-facts");
       title.append(this.star, this.name);
       facts.append(this.badge, this.share);
@@ -84,6 +84,7 @@
       const name = pvs.explorer.directionName(direction);
       this.name.textContent = name;
       this.name.setAttribute("aria-label", `Rename ${name}`);
+      this.name.title = pvs.readOnly() ? name : `${name}: a click renames`; // it may be longer than there is room
       this.node.setAttribute("aria-label", name);
       this.range.setAttribute("aria-label", name);
       this.reset.setAttribute("aria-label", `Reset ${name}`);
@@ -128,6 +129,7 @@
 
     // The name becomes a field; Enter or leaving it saves, Escape does not, an empty one brings the first name back.
     rename() {
+      if (pvs.readOnly()) return;
       const field = make("input", "pe-rename", { type: "text", maxlength: 40, "aria-label": "New name" });
       field.value = this.direction.name || "";
       field.placeholder = this.name.textContent;

@@ -5,7 +5,6 @@
   const pvs = window.pvs;
   pvs.explorer = pvs.explorer || {};
   const FIRST = 8;
-  const family = (id) => id.split("@")[0];
 
   pvs.explorer.directions = (view) => {
     const { ref, store, state, attempt } = view;
@@ -36,24 +35,58 @@
       },
       onName: attempt(async (id, change) => {
         const { direction } = rows.get(id);
-        const named = { name: direction.name || "", kept: direction.kept, ...change };
+        const named = { name: direction.name || "", kept: direction.kept, ...change }, of = loadedFor;
         await pvs.json("api/directions/name", { model: loadedFor, direction: id, ...named });
+        const before = direction.name || "", shown = pvs.explorer.directionName(direction);
         Object.assign(direction, { ...named, name: named.name || null });
         rows.get(id).describe(direction);
         view.onDirections?.();
+        if (named.name === before) return;
+        offer(`“${shown}” is called “${pvs.explorer.directionName(direction)}” now. `, "Undo", async () => {
+          if (pvs.family(of) !== pvs.family(loadedFor) || !rows.has(id)) return;
+          await act.onName(id, { name: before });
+          rows.get(id).name.focus(); // the button that was pressed goes
+        });
       }),
       onForget: attempt(async (id) => {
-        await pvs.json("api/directions/forget", { model: loadedFor, direction: id });
+        const wish = { model: loadedFor, direction: id }, name = pvs.explorer.directionName(rows.get(id).direction);
+        await pvs.json("api/directions/forget", wish);
         if (state.moves[id]) view.move(id, 0, null);
         await load();
-        ref.kinds.focus(); // the row with the button is gone
+        offer(`“${name}” is forgotten. `, "Bring it back", async () => {
+          await pvs.json("api/directions/restore", wish);
+          await view.showDirection(id);
+        }).focus(); // the row with the button that was pressed is gone
       }),
     };
 
+    // What was forgotten or written over can come back, until the next one or another model comes. Over the page, so that
+    // no slider moves away from under the hand.
+    const note = pvs.explorer.make("p", "pvs-panel pe-undone", { role: "status" });
+    note.hidden = true;
+    view.element.append(note);
+    function offer(sentence, word, undo) {
+      const back = pvs.explorer.make("button", "pvs-button", { type: "button" });
+      const close = pvs.explorer.make("button", "pvs-button pvs-square", { type: "button", "aria-label": "Close this note" });
+      back.textContent = word;
+      close.textContent = "×";
+      back.addEventListener("click", attempt(async () => {
+        await undo();
+        note.hidden = true;
+      }));
+      close.addEventListener("click", () => (note.hidden = true));
+      note.replaceChildren(sentence, back, close);
+      note.hidden = false;
+      return back;
+    }
+
     store.listen((keys) => {
+      // The rows of another model mean nothing here: nobody is to move them until those of this one have come.
+      ref.directions.inert = Boolean(loadedFor) && pvs.family(wanted() || "") !== pvs.family(loadedFor);
+      if (ref.directions.inert) note.hidden = true;
       if (keys.has("moves")) showMoves();
       if (!state.model || wanted() === loadedFor) return;
-      if (loadedFor && family(state.model) === family(loadedFor)) store.later("directions", load);
+      if (loadedFor && pvs.family(state.model) === pvs.family(loadedFor)) store.later("directions", load);
       else if (keys.has("model")) attempt(load)();
     });
 
@@ -83,6 +116,9 @@
       let answer;
       try {
         answer = await pvs.json(`api/directions?id=${encodeURIComponent(model)}`);
+      } catch (error) {
+        if (wanted() === model) throw error;
+        return; // of a model that was left meanwhile
       } finally {
         if (wanted() === model) ref.directions.removeAttribute("aria-busy");
       }
@@ -91,6 +127,7 @@
       list = answer.directions;
       offerKinds();
       loadedFor = model;
+      ref.directions.inert = false;
       const ids = new Set(list.map(({ id }) => id));
       for (const [id, row] of rows) {
         if (ids.has(id)) continue;
@@ -105,6 +142,8 @@
       refreshSeen();
     }
     view.loadDirections = load;
+    // Where another model's rows are still there, for want of an answer.
+    view.directionsAgain = () => (loadedFor === null || pvs.family(wanted()) !== pvs.family(loadedFor)) && attempt(load)();
 
     function rowOf(id) {
       if (rows.has(id)) return rows.get(id);

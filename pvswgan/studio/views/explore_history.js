@@ -51,12 +51,22 @@
     // Steps that went by faster than their clips came, in one request.
     async function missing(signal) {
       const open = steps.filter((step) => !step.drawn && JSON.parse(step.text).model === state.model);
-      if (!open.length) return;
-      const points = open.slice(-16).map(({ text }) => pvs.explorer.copyPoint(JSON.parse(text)));
-      const { blob, rows, frames } = await pvs.explorer.rows(state.model, points, signal);
-      const image = await createImageBitmap(blob);
-      open.slice(-16).forEach((step, i) => paint(step, image, frames, rows, i));
-      image.close();
+      if (open.length) await pictures(open.slice(-16), signal);
+    }
+
+    async function pictures(some, signal) {
+      try {
+        const points = some.map(({ text }) => pvs.explorer.copyPoint(JSON.parse(text)));
+        const { blob, rows, frames } = await pvs.explorer.rows(state.model, points, signal);
+        const image = await createImageBitmap(blob);
+        some.forEach((step, i) => paint(step, image, frames, rows, i));
+        image.close();
+      } catch (error) {
+        if (error.name === "AbortError") throw error;
+        // Of one alone: it cannot be drawn (a changed link's, say), stays blank, and is not asked for again.
+        if (some.length === 1) some[0].drawn = true;
+        else for (const step of some) await pictures([step], signal);
+      }
     }
 
     function paint(step, image, frames, rows, row) {

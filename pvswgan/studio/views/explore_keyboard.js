@@ -41,12 +41,16 @@
     ref.helpClose.addEventListener("click", () => ref.helpSheet.close());
 
     const into = (section, node) => {
-      if (section) view.unfold(section);
-      requestAnimationFrame(() => {
+      const go = () => requestAnimationFrame(() => {
         const found = typeof node === "function" ? node() : node;
         found?.scrollIntoView({ block: "nearest" });
         found?.focus();
       });
+      const folded = section && !view.sections[section].open;
+      // What a section shows when it opens is there after it has told so.
+      if (folded) view.sections[section].addEventListener("toggle", go, { once: true });
+      if (section) view.unfold(section);
+      if (!folded) go();
     };
     const slider = (n) =>
       [...ref.directions.querySelectorAll('.pe-direction:not([hidden]) input[type="range"]')][n];

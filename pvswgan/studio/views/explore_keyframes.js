@@ -67,6 +67,13 @@
         dragged = null;
         if (from !== null) moveTo(from, i);
       });
+      // A finger drags nothing in HTML's way; its events come to where it went down.
+      go.addEventListener("pointerup", (event) => {
+        if (event.pointerType === "mouse") return;
+        const under = document.elementFromPoint(event.clientX, event.clientY)?.closest(".pe-key");
+        const to = [...ref.keys.children].indexOf(under);
+        if (to >= 0) moveTo(i, to);
+      });
       node.append(go, gone);
       return node;
     }

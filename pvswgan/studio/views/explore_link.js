@@ -23,12 +23,9 @@
       };
     }
 
-    function address() {
-      const url = new URL(location.href);
+    function address(others) {
       const e = pvs.explorer.encode({ point: store.point(), keyframes: state.keyframes, view: lookedAt() });
-      for (const [name, value] of Object.entries({ tab: "explore", model: state.model, e })) url.searchParams.set(name, value);
-      url.search = url.search.replaceAll("%3A", ":").replaceAll("%40", "@"); // these may stand as they are
-      return url;
+      return pvs.address({ tab: "explore", model: state.model, e }, others);
     }
 
     function follow() {
@@ -37,11 +34,7 @@
     store.onRest(follow);
     timeline.listen(() => timeline.playing || store.busy()); // a frame that is stepped to is in the link too
 
-    ref.copyLink.addEventListener("click", attempt(async () => {
-      await pvs.copyText(address().href);
-      ref.copyLink.textContent = "Copied";
-      setTimeout(() => (ref.copyLink.textContent = "Copy link"), 1500);
-    }));
+    pvs.copiesLink(ref.copyLink, () => address(""), view.fail);
 
     // ---- in -------------------------------------------------------------------------------------------------
     function lookAt({ frame, sections, smooth, fps, loop, slice, sheet, pace }) {
@@ -58,10 +51,14 @@
     // Says what was wrong after the clip is there: a clip that comes takes earlier sentences away.
     async function tell(...sentences) {
       await store.settled();
-      if (state.model && view.drawn !== view.asked && !ref.error.hidden) {
+      if (state.model && view.failed?.status) {
         // A direction or a latent that is not there any more: what is left is the seed.
-        sentences.push(ref.error.textContent, "The seed alone is shown.");
+        const { message } = view.failed, before = { ...store.point(), keyframes: state.keyframes };
         store.change({ ...pvs.explorer.portable(state), keyframes: state.keyframes.map(pvs.explorer.portable) });
+        await store.settled();
+        sentences.push(message);
+        if (!view.failed) sentences.push("The seed alone is shown.");
+        else store.change(before); // it was not for that: the link may be right once the model is
         await store.settled();
       }
       const said = sentences.filter(Boolean).join(" ");
@@ -74,8 +71,7 @@
       if (id === null) return tell(missing);
       lookAt(link.view);
       // In another model only seeds and truncation mean what they meant.
-      const same = model && id.split("@")[0] === model.split("@")[0];
-      const run = id.split("@")[0];
+      const run = pvs.family(id), same = model && run === pvs.family(model);
       const whole = (point) => pvs.explorer.copyPoint({ ...point, of: point.of && run + point.of });
       const keep = same ? whole : pvs.explorer.portable;
       store.change({ model: id, ...keep(link.point), keyframes: link.keyframes.map(keep) });
@@ -84,7 +80,7 @@
 
     const open = attempt(async ({ model, point, direction }) => {
       const [id, missing] = await view.refresh(model);
-      if (id !== null && point) store.change({ model: id, ...pvs.explorer.copyPoint(point) });
+      if (id !== null && point) store.change({ model: id, ...pvs.explorer.copyPoint(point), ...view.keyframesIn(id) });
       else if (id !== null && (id !== state.model || !view.opened)) view.openModel(id);
       if (id !== null && direction) await view.showDirection(direction);
       await tell(missing);

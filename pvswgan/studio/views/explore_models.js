@@ -11,6 +11,7 @@
     const { ref, store, state, attempt } = view;
     let models = []; // as api/models lists them
     let shownGroup = null;
+    let lost = false; // the list could not be had
     let known = ""; // the list of checkpoints that the controls show
 
     const groupOf = (id) => models.find((model) => model.checkpoints.some((checkpoint) => checkpoint.id === id));
@@ -60,7 +61,8 @@
         view.onOpened?.();
         view.onParts(answer.parts);
       } catch (error) {
-        if (state.model === id) ref.sentence.textContent = "This model could not be opened.";
+        if (state.model !== id) return; // of one that was left meanwhile
+        ref.sentence.textContent = "This model could not be opened.";
         view.fail(error);
       }
     });
@@ -73,38 +75,53 @@
 
     // Another model keeps what means the same in it. Within a run the latent stays as it is.
     view.openModel = (id, gesture = null) => {
-      const other = groupOf(id)?.group !== shownGroup;
-      const { moves } = store.point();
-      const held = { of: Object.keys(moves).length ? state.of || state.model : null };
-      const kept = other && shownGroup !== null ? pvs.explorer.portable(state) : held;
-      if (other && state.keyframes.length) kept.keyframes = state.keyframes.map(pvs.explorer.portable);
-      store.change({ model: id, ...kept }, gesture);
+      store.change({ model: id, ...keptIn(id)(store.point()), ...view.keyframesIn(id) }, gesture);
     };
+
+    // What a point becomes by a change to that model: within a run it stays the latent that it is.
+    const keptIn = (id) => (state.model && pvs.family(id) !== pvs.family(state.model) ? pvs.explorer.portable
+      : (point) => pvs.explorer.copyPoint({ ...point, of: point.of || (id === state.model ? null : state.model) }));
+    view.keyframesIn = (id) => (state.keyframes.length ? { keyframes: state.keyframes.map(keptIn(id)) } : {});
 
     // ---- looking again --------------------------------------------------------------------------------------
     // wanted: an id, with or without "@clips". Returns the id that was found for it; a sentence if it is another.
     view.refresh = async (wanted) => {
-      models = (await pvs.json("api/models")).models;
+      try {
+        models = await pvs.models();
+      } catch (error) {
+        lost = true;
+        throw error;
+      }
       const empty = models.length === 0;
       ref.empty.hidden = !empty;
       ref.body.hidden = empty;
-      view.fine();
+      if (lost && !view.failed) view.fine(); // what only a look that failed has said; other sentences stay
+      lost = false;
       if (empty) return [null, wanted ? `There is no model "${wanted}" here.` : null];
       fillModels();
       known = "";
       showModel();
-      if (!wanted) return [groupOf(state.model) ? state.model : models[0].checkpoints[0].id, null];
+      const here = groupOf(state.model) ? state.model : models[0].checkpoints[0].id;
+      wanted ||= state.model;
+      if (!wanted) return [here, null];
       if (groupOf(wanted)) return [wanted, null];
-      const run = models.find((model) => model.group === wanted.split("@")[0]);
-      if (!run) return [state.model || models[0].checkpoints[0].id, `There is no model "${wanted}" here.`];
+      const run = models.find((model) => model.group === pvs.family(wanted));
+      if (!run) return [here, `There is no model "${wanted}" here.`];
       const gone = wanted.includes("@") ? `The checkpoint "${wanted}" is gone: this is the newest of its run.` : null;
       return [run.checkpoints[0].id, gone];
     };
 
     // A newer checkpoint is offered, not forced: the picture under the hand stays.
     const look = attempt(async () => {
-      const [id] = await view.refresh();
+      const [id, missing] = await view.refresh();
       if (id !== null && id !== state.model) view.openModel(id);
+      else if (id !== null && view.failed) {
+        view.again();
+        if (view.opened?.id !== id) describe(id);
+        view.directionsAgain();
+      }
+      await store.settled(); // a clip that comes takes sentences away
+      if (missing && id !== null) throw new Error(missing);
     });
     view.models = () => models;
 
@@ -127,7 +144,8 @@
     });
     view.shown = () => shown && !document.hidden;
     setInterval(() => {
-      if (view.shown() && models.length === 0) look(); // the first checkpoint appears by itself
+      // The first checkpoint appears by itself; and so does what a studio that did not answer still owes.
+      if (view.shown() && (models.length === 0 || (view.failed && !view.failed.status))) look();
     }, 5000);
   };
 })();

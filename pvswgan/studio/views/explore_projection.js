@@ -112,7 +112,7 @@
     async function arrive(job, { latent }) {
       if (latent === null) return;
       const point = { seed: state.seed, parts: {}, latent, truncation: 1, moves: {}, of: null };
-      const go = () => store.change({ model: job.model, ...point });
+      const go = () => store.change({ model: job.model, ...point, ...view.keyframesIn(job.model) });
       if (job.model === state.model) go();
       ref.pairGo.onclick = go;
       ref.pairGo.disabled = false;
@@ -131,7 +131,7 @@
     // ---- choosing and dropping ------------------------------------------------------------------------------
     view.chooseClip = () => {
       view.unfold("c");
-      ref.file.click();
+      if (!pvs.readOnly()) ref.file.click();
     };
     ref.choose.addEventListener("click", view.chooseClip);
     ref.file.addEventListener("change", () => {
@@ -139,19 +139,21 @@
       ref.file.value = ""; // the same file may be chosen again
       if (file) send(file);
     });
-    for (const place of [ref.drop, ref.screen]) {
-      place.addEventListener("dragover", (event) => {
-        if (![...event.dataTransfer.types].includes("Files")) return;
-        event.preventDefault();
-        place.classList.add("pe-over-drop");
-      });
-      for (const kind of ["dragleave", "drop"]) place.addEventListener(kind, () => place.classList.remove("pe-over-drop"));
-      place.addEventListener("drop", (event) => {
-        const [file] = event.dataTransfer.files;
-        if (!file) return;
-        event.preventDefault();
-        send(file);
-      });
-    }
+    // Wherever it falls on this page it is meant for it: beside the zone, the browser would leave the studio to show it.
+    const lit = (on) => [ref.drop, ref.screen].forEach((place) => place.classList.toggle("pe-over-drop", on));
+    view.element.addEventListener("dragover", (event) => {
+      if (![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      lit(!pvs.readOnly());
+    });
+    view.element.addEventListener("dragleave", ({ relatedTarget }) => view.element.contains(relatedTarget) || lit(false));
+    view.element.addEventListener("drop", (event) => {
+      lit(false);
+      const [file] = event.dataTransfer.files;
+      if (!file) return;
+      event.preventDefault();
+      view.unfold("c");
+      if (!pvs.readOnly() && state.model) send(file);
+    });
   };
 })();

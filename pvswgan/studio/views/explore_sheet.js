@@ -16,17 +16,26 @@
     let wasPlaying = false;
     let shown = false;
 
-    const along = () => chosen || view.lastMoved || view.directions()[0]?.id;
+    const along = () => {
+      const ids = view.directions().map(({ id }) => id);
+      return [chosen, view.lastMoved].find((id) => ids.includes(id)) ?? ids[0];
+    };
+
+    // What the sheet along this direction is of.
+    const keyOf = (id) => {
+      const point = store.point();
+      delete point.moves[id]; // the rows are its steps
+      point.of = view.guide();
+      return [JSON.stringify([state.model, id, point]), point];
+    };
+    const older = () => drawn && keyOf(drawn.id)[0] !== drawn.key;
 
     // ---- drawing --------------------------------------------------------------------------------------------
     function refresh() {
       const id = along();
       if (!shown || !section.open || !id || !state.model) return;
       if (ref.sheetAlong.value !== id) ref.sheetAlong.value = id;
-      const point = store.point();
-      delete point.moves[id]; // the rows are its steps
-      point.of = view.guide();
-      const key = JSON.stringify([state.model, id, point]);
+      const [key, point] = keyOf(id);
       if (drawn?.key === key) return mark();
       store.later("sheet", async (signal) => {
         const points = STEPS.map((step) => ({ ...point, moves: step ? { ...point.moves, [id]: step } : point.moves }));
@@ -37,6 +46,7 @@
         ref.sheet.getContext("2d", { alpha: false }).drawImage(image, 0, 0);
         image.close();
         drawn = { key, frames, id };
+        ref.sheet.classList.remove("pvs-stale");
         const ratio = ref.sheet.width / ref.sheet.height;
         Object.assign(ref.sheetCells.style, { aspectRatio: ratio, maxWidth: `${Math.round(TALLEST * ratio)}px` });
         section.dataset.drawn = id;
@@ -60,7 +70,7 @@
 
     // ---- pointing -------------------------------------------------------------------------------------------
     function point(row, frame) {
-      if (!drawn || view.walking) return;
+      if (!drawn || view.walking || older()) return; // it is drawn anew at rest, which this would put off
       if (!cell) wasPlaying = timeline.playing;
       cell = { row, frame };
       timeline.pause();
@@ -131,7 +141,8 @@
       chosen = id;
       refresh();
     };
-    view.sheetOf = () => chosen;
+    // For the link: the direction that is shown, where it is not the first.
+    view.sheetOf = () => (along() === view.directions()[0]?.id ? null : along());
     ref.sheetAlong.addEventListener("change", () => {
       view.sheetAlong(ref.sheetAlong.value);
       store.busy();
@@ -144,7 +155,12 @@
     }
     timeline.listen(() => shown && section.open && mark());
     store.onRest(refresh);
-    store.listen((keys) => keys.has("moves") && mark());
+    store.listen((keys) => {
+      if (!drawn) return;
+      if (keys.has("moves")) mark();
+      ref.sheet.classList.toggle("pvs-stale", older());
+      if (cell && older()) leave();
+    });
     pvs.whenShown(ref.sheetCells, (on) => {
       shown = on;
       if (on) refresh();

@@ -7,6 +7,7 @@
   const pvs = window.pvs;
   const { option, optionGroup: group } = pvs;
 
+  const FLAT = "This browser has no WebGL, which a plot in space needs. The flat plot shows any two axes.";
   const LESSONS = {
     z: (n) => `Sampled latents: ${n} independent normal numbers each. There is nothing to find here, and that is the lesson: the cloud is ` +
       `equally wide in every direction (each of the ${n} has a share near ${(100 / n).toFixed(1)} %), and what looks like an axis is chance. ` +
@@ -18,7 +19,7 @@
   };
 
   pvs.view("latents", ({ element }) => {
-    const view = { ...pvs.page(element), data: null, point: null, directions: [], shown: false };
+    const view = { ...pvs.page(element), data: null, point: null, directions: [], shown: false, linked: null };
     const { ref, fail, fine, attempt } = view;
     view.timeline = new pvs.Timeline({ fps: 16 });
     view.generated = () => view.data?.generated ?? 0;
@@ -30,6 +31,7 @@
     view.groups = { a: new Set(), b: new Set() };
     pvs.latents.clip(view);
     pvs.latents.groups(view);
+    pvs.latents.history(view);
     pvs.latents.table(view);
 
     // ---- points ---------------------------------------------------------------------------------------------
@@ -54,7 +56,7 @@
       wait(null);
     });
 
-    const has = (wish) => view.data !== null && ["model", "space", "points"].every((key) => view.data[key] === wish[key]);
+    const has = (wish) => view.data !== null && pvs.latents.POINTS.every((key) => view.data[key] === wish[key]);
 
     function show(data) {
       const same = has(data);
@@ -66,6 +68,8 @@
         view.forgetPoint();
       }
       draw();
+      if (view.linked) view.choose(view.linked);
+      view.linked = null;
       if (view.point === null) view.keep(0);
       view.recolour();
     }
@@ -141,7 +145,7 @@
     ref.dims.addEventListener("change", () => {
       if (ref.dims.value === "3" && !pvs.latents.webgl()) {
         ref.dims.value = "2";
-        return fail(new Error("This browser has no WebGL, which a plot in space needs. The flat plot shows any two axes."));
+        return fail(new Error(FLAT));
       }
       view.change({ dims: Number(ref.dims.value) });
     });
@@ -163,15 +167,21 @@
       view.choices = choices;
       view.directions = [];
       view.resetTable();
+      const sorry = []; // said when the points are there: they take sentences away
       if (state.space === "critic" && choices.no_critic) {
         Object.assign(state, { space: "layer:0" });
-        fail(new Error(choices.no_critic));
+        sorry.push(choices.no_critic);
+      }
+      if (state.dims === 3 && !pvs.latents.webgl()) { // a link's
+        state.dims = 2;
+        sorry.push(FLAT);
       }
       await view.loadDirections();
       if (model !== state.model) return;
       fill();
       view.follow();
       await view.load();
+      if (sorry.length && model === state.model) throw new Error(sorry.join(" "));
     });
 
     view.loadDirections = attempt(async () => {
@@ -184,7 +194,7 @@
     });
 
     const refresh = attempt(async () => {
-      const { models } = await pvs.json("api/models");
+      const models = await pvs.models();
       ref.empty.hidden = models.length > 0;
       ref.body.hidden = models.length === 0;
       if (!models.length) return;
@@ -192,10 +202,15 @@
       ref.model.replaceChildren(...pvs.checkpointOptions(models));
       const asked = view.wanted;
       view.wanted = null;
-      const found = ids.includes(asked) ? asked : models.find((model) => model.group === asked?.split("@")[0])?.checkpoints[0].id;
-      if (asked && !found) fail(new Error(`There is no model "${asked}" here any more: this is the newest one.`));
-      if (found || !ids.includes(state.model)) view.change({ model: found || ids[0] });
+      const newestOf = (id) => models.find((model) => id && model.group === pvs.family(id))?.checkpoints[0].id;
+      const found = ids.includes(asked) ? asked : newestOf(asked);
+      const gone = asked || (ids.includes(state.model) ? null : state.model);
+      const next = found || (ids.includes(state.model) ? state.model : newestOf(state.model) || ids[0]);
+      if (gone && !found) view.linked = null; // it was of that model's points
+      if (next !== state.model) view.settle({ model: next });
       else ref.model.value = state.model;
+      await view.opening; // points that come take sentences away
+      if (gone && !found) fail(new Error(`There is no model "${gone}" here any more: this is ${newestOf(gone) ? "the newest of its training" : "another one"}.`));
     });
 
     ref.toTrain.addEventListener("click", () => pvs.openTab("train"));

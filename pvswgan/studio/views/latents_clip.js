@@ -5,14 +5,15 @@
   pvs.latents = pvs.latents || {};
 
   pvs.latents.clip = (view) => {
-    const { ref, state, timeline } = view;
+    const { ref, timeline } = view;
     const player = new pvs.SheetPlayer(ref.clip, { timeline });
     view.player = player;
+    let failed = null; // the point whose clip could not be had, which is said: to be asked for again
     let kept = null; // the point that a click has kept; what is under the mouse is shown meanwhile
 
     // Generated clips come by Explore's own route, real ones by their number.
     view.sheetOf = (i) => {
-      const { model } = state;
+      const { model } = view.data; // another one may have been chosen, whose points are on their way
       if (i < view.generated()) return pvs.request("api/render", { model, seed: i });
       return pvs.request(`api/latents/real?model=${encodeURIComponent(model)}&number=${i - view.generated()}`);
     };
@@ -21,11 +22,13 @@
     const ask = pvs.latest(async ({ i, model }) => {
       try {
         const { blob, frames } = await pvs.sheetOf(await view.sheetOf(i));
-        if (model !== state.model || i !== view.point) return;
+        if (model !== view.data.model || i !== view.point) return;
         timeline.frames = frames;
         await player.show(blob, { frames, seq: i });
-        view.fine();
+        if (failed !== null) view.fine(); // other sentences are not about the clip
+        failed = null;
       } catch (error) {
+        failed = i;
         view.fail(error);
       }
     });
@@ -39,17 +42,19 @@
     }
 
     view.look = (i) => {
-      if (!view.data || i === view.point) return;
+      if (!view.data || (i === view.point && i !== failed)) return;
       view.point = i;
       ref.which.textContent = about(i);
       buttons();
       view.plot.mark(i);
-      view.settling = ask({ i, model: state.model });
+      view.settling = ask({ i, model: view.data.model });
     };
     view.keep = (i) => {
       kept = i;
       view.look(i);
+      view.follow();
     };
+    view.kept = () => kept;
     // Other points, or none: what is kept may not be among them.
     view.forgetPoint = () => {
       kept = view.point = null;
@@ -72,7 +77,7 @@
     view.showButtons = buttons;
 
     ref.toExplore.addEventListener("click", () =>
-      pvs.openTab("explore", { model: state.model, point: { seed: view.point, latent: null, truncation: 1, moves: {} } }));
+      pvs.openTab("explore", { model: view.data.model, point: { seed: view.point, latent: null, truncation: 1, moves: {} } }));
 
     // ---- time and keys --------------------------------------------------------------------------------------
     function showTime() {

@@ -29,7 +29,7 @@
         }
         const response = await pvs.request("api/latents/mean", { model, generated, real });
         const { blob, frames } = await pvs.sheetOf(response);
-        if (model !== state.model) return;
+        if (model !== view.data.model) return;
         timeline.frames = frames;
         await players[name].show(blob, { frames, seq: generated.length + real.length });
         canvas.hidden = false;
@@ -46,19 +46,31 @@
       ref[`clear${upper}`].disabled = !count;
     }
 
-    // A point is in one selection at most.
-    view.setGroup = (name, points) => {
-      const other = name === "a" ? "b" : "a";
-      const touched = points.some((i) => view.groups[other].has(i));
-      view.groups[name] = new Set(points);
-      for (const i of points) view.groups[other].delete(i);
-      for (const group of touched ? NAMES : [name]) {
-        about(group);
-        view.averaging = means[group]({ model: state.model, generated: seeds(group), real: reals(group) });
+    function put(groups) {
+      const changed = NAMES.filter((name) => [...groups[name]].join() !== [...view.groups[name]].join());
+      view.groups = groups;
+      for (const name of changed) {
+        about(name);
+        view.averaging = means[name]({ model: view.data?.model, generated: seeds(name), real: reals(name) });
       }
       view.plot.groups(view.groups);
       view.showButtons();
       buttons();
+      view.follow();
+    }
+
+    // A point is in one selection at most.
+    view.setGroup = (name, points) => {
+      const other = name === "a" ? "b" : "a", chosen = new Set(points);
+      view.before();
+      put({ [name]: chosen, [other]: new Set([...view.groups[other]].filter((i) => !chosen.has(i))) });
+    };
+
+    // What a link or a step of undo brings: the point that is looked at, and both selections.
+    view.choose = ({ point, a, b }) => {
+      const there = (i) => i < view.data.coordinates.length;
+      put({ a: new Set(a.filter(there)), b: new Set(b.filter((i) => there(i) && !a.includes(i))) });
+      if (point !== null && there(point)) view.keep(point);
     };
     view.toggleIn = (name, i) => {
       if (i === null) return;
@@ -66,7 +78,8 @@
       if (!points.delete(i)) points.add(i);
       view.setGroup(name, [...points]);
     };
-    view.clearGroups = () => NAMES.forEach((name) => view.groups[name].size && view.setGroup(name, []));
+    // Other points: what was chosen is of those that are gone.
+    view.clearGroups = () => put({ a: new Set(), b: new Set() });
 
     function buttons() {
       const [a, b] = NAMES.map((name) => seeds(name).length);
@@ -79,7 +92,7 @@
     buttons();
 
     ref.send.addEventListener("click", view.attempt(async () => {
-      const { model } = state;
+      const { model } = view.data; // that of the points, though another may have been chosen
       const name = ref.name.value.trim() || `A to B (${seeds("a").length} to ${seeds("b").length} clips)`;
       ref.send.disabled = true;
       try {

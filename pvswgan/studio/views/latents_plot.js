@@ -34,7 +34,7 @@
     if (colour.scale === "choices") {
       const count = colour.names.length;
       const steps = colour.names.flatMap((_, i) => [[i / count, CHOICES[i]], [(i + 1) / count, CHOICES[i]]]);
-      const ticks = { tickvals: colour.names.map((_, i) => i), ticktext: colour.names };
+      const ticks = { tickvals: colour.names.map((_, i) => i), ticktext: colour.names.map(pvs.plotText) };
       return { colorscale: steps, cmin: -0.5, cmax: count - 0.5, ticks };
     }
     if (colour.scale === "cyclic") return { colorscale: CYCLIC, cmin: 0, cmax: 1, ticks: {} };
@@ -184,7 +184,7 @@
     }
 
     #bar(colour, { ticks }) {
-      const title = colour.unit ? `${colour.label}<br>(${colour.unit})` : colour.label;
+      const label = pvs.plotText(colour.label), title = colour.unit ? `${label}<br>(${colour.unit})` : label;
       const narrow = this.width < 560;
       return { title: { text: title, side: narrow ? "top" : "right", font: { size: 12 } }, thickness: 12, outlinewidth: 0, ...ticks,
         ...(narrow ? { orientation: "h", y: -0.2, yanchor: "top", len: 0.9 } : { len: 0.9 }) };

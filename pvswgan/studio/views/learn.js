@@ -5,7 +5,7 @@
   const REST_MS = 250;
 
   pvs.view("learn", ({ element, props }) => {
-    const { ref, fail, fine, attempt } = pvs.page(element);
+    const { ref, fail, fine } = pvs.page(element);
     const lessons = props.lessons, buttons = new Map();
     let onScreen = false, timer = null;
 
@@ -82,11 +82,7 @@
         fail(new Error("A part of this link could not be read: the rest of it is shown."));
     }
 
-    ref.copyLink.addEventListener("click", attempt(async () => {
-      await pvs.copyText(address().href);
-      ref.copyLink.textContent = "Copied";
-      setTimeout(() => (ref.copyLink.textContent = "Copy link"), 1500);
-    }));
+    pvs.copiesLink(ref.copyLink, address, fail);
     ref.reset.addEventListener("click", () => learn.open.reset());
 
     // ---- in -----------------------------------------------------------------------------------------------------

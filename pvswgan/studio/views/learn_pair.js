@@ -33,7 +33,7 @@
 
     // ---- the pair -----------------------------------------------------------------------------------------------
     const open = attempt(async () => {
-      const { models } = await pvs.json("api/models");
+      const models = await pvs.models();
       const found = NAMES.map((name) => models.find((model) => model.group === `asset:${name}`));
       ref.missing.hidden = found.every(Boolean);
       ref.body.hidden = !ref.missing.hidden;

@@ -9,7 +9,8 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   const SVG = "http://www.w3.org/2000/svg";
-  const TOP = 26, STAIRS = 84, ROW = 14, LETTER = 6.6;
+  const TOP = 26, STAIRS = 84, ROW = 14;
+  const pen = document.createElement("canvas").getContext("2d");
 
   function make(name, attributes, text) {
     const node = document.createElementNS(SVG, name);
@@ -125,13 +126,20 @@
         `${fade}${kimg(stage.stable)} kimg stable, from ${kimg(stage.start)} kimg`;
     }
 
+    // Pixels that a text takes here (train.css has the size): letters differ much between fonts, and bold is wider.
+    _wide(text, bold = false) {
+      pen.font = `${bold ? 700 : 400} 11px ${getComputedStyle(this.element).fontFamily}`;
+      return pen.measureText(text).width;
+    }
+
     _labels(width) {
       const { plan, position } = this.state;
       const labels = plan.stages.map((stage, number) => {
-        const text = sizeName(stage), w = text.length * LETTER;
+        const now = position && position.stage === number;
+        const text = sizeName(stage), w = this._wide(text, now);
         const centre = this.x(stage.start + (stage.fade + stage.stable) / 2);
         const left = Math.max(0, Math.min(width - w, centre - w / 2));
-        return { text, left, width: w, now: position && position.stage === number };
+        return { text, left, width: w, now };
       });
       rows(labels).forEach((row, i) => { labels[i].row = row; });
       return labels;
@@ -141,10 +149,10 @@
       const { plan } = this.state;
       const end = `${kimg(plan.total)} kimg`;
       const ticks = [{ text: "0", x: 0, anchor: "start" }];
-      let last = LETTER * 2;
+      let last = this._wide("0");
       for (const { start } of plan.stages.slice(1)) {
-        const x = this.x(start), text = kimg(start), half = text.length * LETTER / 2;
-        if (x - half < last + 8 || x + half > width - end.length * LETTER - 8) continue;
+        const x = this.x(start), text = kimg(start), half = this._wide(text) / 2;
+        if (x - half < last + 8 || x + half > width - this._wide(end) - 8) continue;
         ticks.push({ text, x, anchor: "middle" });
         last = x + half;
       }
@@ -161,7 +169,7 @@
       if (!position) return nodes;
       const x = this.x(Math.min(position.clips, this.state.plan.total));
       const text = position.phase === "done" ? "done" : `α ${position.alpha.toFixed(2)}`;
-      const half = text.length * LETTER / 2 + 4, middle = Math.max(half, Math.min(width - half, x));
+      const half = this._wide(text, true) / 2 + 4, middle = Math.max(half, Math.min(width - half, x));
       nodes.push(make("line", { x1: x, x2: x, y1: 18, y2: floor, class: "pvs-ruler-now" }),
         make("rect", { x: middle - half, y: 1, width: 2 * half, height: 17, rx: 4, class: "pvs-ruler-flag" }),
         make("text", { x: middle, y: 13.5, "text-anchor": "middle", class: "pvs-ruler-alpha" }, text));
@@ -179,5 +187,5 @@
   }
 
   pvs.GrowthRuler = GrowthRuler;
-  pvs.sizeName = sizeName;
+  Object.assign(pvs, { sizeName, labelRows: rows });
 })();

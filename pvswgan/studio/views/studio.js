@@ -12,6 +12,7 @@
 //   pvs.page(element)          {element, ref, fail, fine, attempt} of a page: its [data-ref] nodes and its line for errors
 //   pvs.sheetOf(response)      a sprite sheet: {blob, rows, frames, resolution}
 //   pvs.cells(blob, resolution)   the same of a PNG with frames of that size, told by its header: {blob, rows, frames}
+//   pvs.family(id)             what all checkpoints of a run share: "run:NAME"; an asset or a file is its own
 //   pvs.node(tag, className, text)   an element
 //   pvs.written(value)         a setting's value, to be read
 //   pvs.once(known, key, ask)  the promise that ask() gave for this key of a Map; one that failed is asked for again
@@ -20,6 +21,11 @@
 //   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
 //   pvs.checkpointOptions(models)   option groups: every checkpoint of every model
 //   pvs.random(seed)           -> next(): numbers in 0..1 (1 left out), the same ones for the same seed
+//   pvs.models()               the list of api/models; pvs.readOnly() from then on: may nothing be written here?
+//   pvs.address(values, others)     this page's address with {name: value or values} in it, falsy ones left out; others:
+//                              what it says of other tabs, which stays ("" for a link that is copied)
+//   pvs.copiesLink(button, address, onError)   a button that copies what address() returns
+//   pvs.undoKeys(view, undo, redo)  Ctrl+Z, and Ctrl+Shift+Z or Ctrl+Y, while view.shown
 //   pvs.copyText(text)         onto the clipboard; throws a sentence where the browser refuses
 //   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
 //   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
@@ -33,12 +39,14 @@
   let plotlyUrl = null;
   const ASK_MS = 250;
 
+  pvs.family = (id) => id.split("@")[0];
   pvs.view = (name, mount) => views.set(name, mount);
 
   // Called by Gradio through js_on_load. A mistake in a view must be seen, not swallowed by a console.
   pvs.mount = (name, context) => {
     plotlyUrl = context.plotly || plotlyUrl;
     try {
+      if (!views.has(name)) throw new Error("its scripts did not come from the studio. Reload the page, and log in again if it asks.");
       views.get(name)(context);
     } catch (error) {
       console.error(error);
@@ -175,6 +183,15 @@
   pvs.checkpointOptions = (models) => models.map(({ name, checkpoints }) => pvs.optionGroup(name, ...checkpoints.map(({ id, clips }, i) =>
     pvs.option(id, `${name}${clips === null ? "" : ` · ${pvs.kimg(clips)}`}${i === 0 && clips !== null ? " (newest)" : ""}`))));
 
+  // A line over the page: a click on it, or Escape, puts it away. Its words can still be marked and copied.
+  document.addEventListener("click", ({ target }) => {
+    const line = target.closest?.(".pvs-over");
+    if (line && getSelection().isCollapsed) line.hidden = true;
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") for (const line of document.querySelectorAll(".pvs-over")) line.hidden = true;
+  });
+
   // An error is a sentence on the page until the next thing goes well: fine().
   pvs.page = (element) => {
     const ref = {};
@@ -201,6 +218,17 @@
     if (text !== undefined) node.textContent = text;
     return node;
   };
+
+  // Whether this studio may be looked at only: what writes (class pvs-writes) is hidden, or not offered.
+  pvs.readOnly = () => document.body.hasAttribute("data-read-only");
+  pvs.models = async () => {
+    const { models, read_only } = await pvs.json("api/models");
+    document.body.toggleAttribute("data-read-only", read_only);
+    return models;
+  };
+
+  // A name of somebody's on a plot: plotly takes what looks like HTML for HTML.
+  pvs.plotText = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
   pvs.written = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
 
@@ -259,6 +287,40 @@
     }
   };
 
+  pvs.copiesLink = (button, address, onError) => {
+    const words = button.textContent;
+    button.addEventListener("click", async () => {
+      try {
+        await pvs.copyText(address().href);
+        button.textContent = "Copied";
+        setTimeout(() => (button.textContent = words), 1500);
+      } catch (error) {
+        onError(error);
+      }
+    });
+  };
+
+  pvs.address = (values, others = location.search) => {
+    const url = new URL(location.href);
+    url.search = others;
+    for (const [name, value] of Object.entries(values)) {
+      url.searchParams.delete(name);
+      for (const one of [value].flat()) if (one) url.searchParams.append(name, one);
+    }
+    url.search = url.search.replace(/%(3A|40|2C|7E)/g, decodeURIComponent); // : @ , ~ may stand as they are
+    return url;
+  };
+
+  pvs.undoKeys = (view, undo, redo) => document.addEventListener("keydown", (event) => {
+    const ours = event.target === document.body || view.element.contains(event.target);
+    if (!view.shown || !ours || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase();
+    const act = key === "y" || (key === "z" && event.shiftKey) ? redo : key === "z" ? undo : null;
+    if (!act || event.target.matches?.('input[type="text"]')) return;
+    event.preventDefault();
+    act();
+  });
+
   // ---- tabs -------------------------------------------------------------------------------------------------
   const openers = new Map(); // tab -> handler of a detail
   const details = new Map(); // tab -> a detail that waits for its view to be there
@@ -294,6 +356,15 @@
     url.searchParams.set("tab", nameOf(button));
     history.replaceState(history.state, "", url);
   });
+
+  // A file that falls beside a place for files is nobody's: the browser would leave the studio to show it.
+  for (const kind of ["dragover", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      if (event.defaultPrevented || ![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = "none";
+    });
+  }
 
   pvs.whenShown = (element, f) => {
     const observer = new IntersectionObserver((entries) => f(entries[entries.length - 1].isIntersecting));

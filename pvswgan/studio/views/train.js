@@ -8,7 +8,7 @@
   "use strict";
   const pvs = window.pvs;
   const { write, attribute, url } = pvs.train;
-  const POLL_MS = 1000, LIST_EVERY = 3, AFTER_ERROR_MS = 3000, LOG_LINES = 300;
+  const POLL_MS = 1000, LIST_EVERY = 3, AFTER_ERROR_MS = 3000, LOG_LINES = 300, READ_MS = 12_000, FOLLOW_MS = 300;
 
   class TrainPage {
     #run = null; // id of the run that is looked at
@@ -19,11 +19,14 @@
     #timer = 0;
     #round = 0;
     #first = true;
+    #linked = null; // what a link says of the run that it opens, until that is shown
+    #following = 0;
+    #told = 0; // until when a sentence stays that no look at the server makes untrue
 
     constructor(element, parts) {
       this.element = element;
       this.parts = parts;
-      const note = new pvs.UndoNote(parts), onTrouble = (text) => this.#trouble(text);
+      const note = new pvs.UndoNote(parts), onTrouble = (text) => this.#tell(text);
       this.form = new pvs.TrainForm(parts, { onStarted: (id) => this.#started(id), onQueued: () => this.#again() });
       this.ruler = new pvs.GrowthRuler(parts.ruler, { onSeek: (clips) => this.samples.seek(clips) });
       this.curves = new pvs.TrainCurves(parts.curves, parts["curve-choices"]);
@@ -46,12 +49,19 @@
       parts.smoothing.addEventListener("input", () => {
         parts["smoothing-value"].textContent = Number(parts.smoothing.value).toFixed(2);
         this.curves.smooth(Number(parts.smoothing.value));
+        this.#follow();
       });
+      this.curves.onLook = () => this.#follow();
+      parts["stage-clip"].addEventListener("change", () => this.#follow());
+      parts.canvas.addEventListener("click", () => this.#follow());
+      pvs.copiesLink(parts["copy-link"], () => this.#address(""), (error) => this.#tell(error.message));
       parts["log-panel"].addEventListener("toggle", () => this.#wake());
       document.addEventListener("visibilitychange", () => this.#wake());
       pvs.whenShown(this.element, (shown) => {
         this.#visible = shown;
-        if (shown) this.#wake();
+        if (!shown) return;
+        this.#wake();
+        this.#follow();
       });
       pvs.onOpen("train", (detail) => {
         if (detail?.run) this.#open(detail.run);
@@ -79,9 +89,10 @@
       try {
         if (this.#round++ % LIST_EVERY === 0) await this.#list();
         if (this.#run) await this.#watch(this.#run);
-        this.#trouble("");
+        if (performance.now() > this.#told) this.#trouble("");
       } catch (error) {
         this.#trouble(error.message);
+        this.#told = 0; // goes when there is an answer again
         this.#round = 0; // the list first, once there is an answer again
         pause = AFTER_ERROR_MS;
       }
@@ -90,34 +101,43 @@
       if (this.#visible && !document.hidden) this.#timer = setTimeout(() => this.#poll(), pause);
     }
 
+    // What a button could not do: there long enough to be read, though the next look at the server goes well.
+    #tell(text) {
+      this.#trouble(text);
+      this.#told = performance.now() + READ_MS;
+    }
+
     #trouble(text) {
       write(this.parts.trouble, text);
       this.parts.trouble.hidden = !text;
     }
 
     async #list() {
-      const listed = await pvs.json("api/runs"), { runs } = listed;
+      const before = this.#run, change = this.queue.changes, listed = await pvs.json("api/runs"), { runs } = listed;
       this.list.draw(listed);
-      this.queue.list(listed.queue, listed.read_only);
+      if (change === this.queue.changes) this.queue.list(listed.queue, listed.read_only); // else it is older than what is shown
       this.care.list(listed.trash, listed.read_only);
-      if (this.#run && !runs.some((run) => run.id === this.#run)) {
+      if (this.#run && this.#run === before && !runs.some((run) => run.id === this.#run)) {
         this.#openForm();
-        throw new Error("The run that was shown here is not in the folder any more.");
+        this.#tell("The run that was shown here is not in the folder any more.");
       }
       if (this.#first && !this.#run && !this.form.folder) this.#landing(runs); // else somebody was sent here for it
       this.#first = false;
     }
 
     #landing(runs) {
-      const wanted = new URLSearchParams(location.search).get("run");
+      const wanted = this.#first ? new URLSearchParams(location.search).get("run") : null;
+      if (wanted && !runs.some((r) => r.id === wanted)) this.#tell(`There is no run "${wanted}" here.`);
       const run = runs.find((r) => r.id === wanted) || runs.find((r) => r.state === "running") || runs[0];
+      const view = new URLSearchParams(location.search).get("v");
+      if (run && run.id === wanted && view) this.#linked = { run: run.id, ...pvs.trainLink.decode(view) };
       if (run) this.#open(run.id);
       else this.#openForm();
     }
 
     // ---- what is looked at ------------------------------------------------------------------------------------
     #openForm(folder) {
-      this.#run = null;
+      this.#run = this.#linked = null;
       this.#show("form");
       this.form.open();
       if (folder) this.form.useFolder(folder);
@@ -126,6 +146,7 @@
     #open(id) {
       if (id !== this.#run) {
         this.#run = id;
+        if (this.#linked?.run !== id) this.#linked = null;
         this.#seen = {};
         this.#since = 0;
         this.fresh = true;
@@ -140,10 +161,21 @@
       this.parts.watch.hidden = part !== "watch";
       this.list.mark(this.#run);
       attribute(this.parts.new, "aria-pressed", String(!this.#run));
-      const address = new URL(location.href);
-      if (this.#run) address.searchParams.set("run", this.#run);
-      else address.searchParams.delete("run");
-      history.replaceState(history.state, "", address);
+      if (!this.#linked && this.#visible) history.replaceState(history.state, "", this.#address());
+    }
+
+    #address(others) {
+      const { samples, strip, curves, parts } = this;
+      const v = this.#run && !this.fresh && pvs.trainLink.encode({ at: samples.following ? null : samples.viewed, clip: strip.row,
+        smoothing: Number(parts.smoothing.value), zoom: curves.zoom, panels: curves.panelIds });
+      return pvs.address({ tab: "train", run: this.#run, v }, others);
+    }
+
+    #follow() {
+      clearTimeout(this.#following);
+      this.#following = setTimeout(() => {
+        if (this.#visible && !this.#first && !this.#linked) history.replaceState(history.state, "", this.#address());
+      }, FOLLOW_MS);
     }
 
     #started(id) {
@@ -201,6 +233,17 @@
       this.parts.ruler.hidden = !status.plan;
       if (status.plan) this.ruler.plan(status.plan);
       write(this.parts.log, "");
+      if (status.plan && this.#linked) this.#lookAt(this.#linked);
+    }
+
+    #lookAt({ clip, smoothing, zoom, panels }) {
+      const { parts, curves } = this;
+      this.strip.choose(clip);
+      parts.smoothing.value = smoothing;
+      parts["smoothing-value"].textContent = smoothing.toFixed(2);
+      curves.smooth(smoothing);
+      curves.choose(panels);
+      curves.zoom = zoom;
     }
 
     async #statistics(id, size) {
@@ -222,6 +265,8 @@
       if (id !== this.#run) return;
       this.#seen.samples = count;
       this.samples.list(list);
+      if (this.#linked && this.#linked.at !== null) this.samples.seek(this.#linked.at);
+      this.#linked = null;
     }
 
     async #log(id, size) {
@@ -240,6 +285,7 @@
       this.curves.viewed(past);
       this.strip?.show(this.samples.items, clips);
       this.head?.explore();
+      this.#follow();
     }
 
     // Where an alert can be seen.

@@ -11,6 +11,7 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.TrainForm) return;
+  const AGAIN_MS = 3000; // after no answer
   const PAUSE_MS = 120; // after the last key, before the server is asked
 
   pvs.TrainForm = class TrainForm {
@@ -24,6 +25,8 @@
     #round = 0; // counts what makes an answer under way worthless
     #source = ""; // what was changed last: a key, "yaml"
     #wrong = true;
+    #sending = false; // a start is under way
+    #lost = false; // there was no answer: to be asked again
     #told = ""; // what was said of the last start; an answer to an earlier edit must not wipe it away
     #sent = false;
     #timer = 0;
@@ -49,6 +52,7 @@
       this.#opening = this.#opening || this.#load();
       await this.#opening;
       if (!this.#options) this.#opening = null; // to be tried again
+      else if (this.#lost) this.#ask();
     }
 
     get folder() {
@@ -196,8 +200,12 @@
       try {
         answer = await pvs.json("api/train/plan", this.#wish());
       } catch (error) {
-        return this.#problems({ "": error.message });
+        this.#problems({ "": error.message });
+        this.#lost = !error.status;
+        if (this.#lost) this.#timer = setTimeout(() => this.parts.form.hidden || this.#ask(), AGAIN_MS);
+        return;
       }
+      this.#lost = false;
       if (round !== this.#round) return void this.#ask(); // the text is another by now (not awaited: it waits for us)
       if (answer.fields) {
         for (const [key, text] of edits) if (this.#edits.get(key) === text) this.#edits.delete(key);
@@ -251,7 +259,7 @@
     }
 
     #buttons() {
-      const off = !this.#options || this.#options.read_only || this.#wrong;
+      const off = !this.#options || this.#options.read_only || this.#wrong || this.#sending;
       this.parts.start.disabled = this.parts.enqueue.disabled = off;
     }
 
@@ -260,7 +268,8 @@
     }
 
     async #send(route, words, onDone) {
-      this.parts.start.disabled = this.parts.enqueue.disabled = true;
+      this.#sending = true;
+      this.#buttons();
       this.#tell(words);
       try {
         const answer = await pvs.json(`api/train/${route}`, this.#wish());
@@ -270,7 +279,7 @@
         this.#tell("");
         this.#problems({ "": error.message });
       }
-      this.#wrong = false;
+      this.#wrong = this.#sending = false;
       this.#buttons();
     }
   };

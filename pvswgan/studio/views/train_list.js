@@ -7,7 +7,10 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.RunList) return;
-  const { write, badge, duration, ago } = pvs.train;
+  const { write, attribute, badge, duration, ago } = pvs.train;
+  // The gravest alert of a run, short (alerts.py has the sentences).
+  const ALERTS = { nan: "not a number", collapse: "collapse", frozen: "hardly moves", flicker: "flickers",
+    critic: "critic too strong", runaway: "critic runs away", disk: "disk nearly full" };
 
   pvs.RunList = class RunList {
     #lines = new Map(); // run id -> its line
@@ -34,6 +37,9 @@
         badge(line.badge, run.state);
         write(line.what, [run.data, run.loss].filter(Boolean).join(", "));
         write(line.progress, progress(run));
+        line.alert.hidden = !run.alert;
+        write(line.alert, run.alert ? `⚠ ${ALERTS[run.alert.kind] || run.alert.kind}` : "");
+        attribute(line.alert, "title", run.alert?.sentence ?? "");
         line.bar.style.setProperty("--done", `${run.total_kimg ? (100 * run.kimg) / run.total_kimg : 0}%`);
       });
       this.mark(this.#marked);
@@ -50,10 +56,10 @@
     #line(id) {
       const item = pvs.node("li"), button = pvs.node("button", "pt-run");
       const line = { item, button, name: pvs.node("b", "", id), badge: pvs.node("span", "pt-badge"),
-        what: pvs.node("small"), progress: pvs.node("small"), bar: pvs.node("i", "pt-progress") };
+        what: pvs.node("small"), progress: pvs.node("small"), alert: pvs.node("small", "pt-warned"), bar: pvs.node("i", "pt-progress") };
       button.type = "button";
       button.dataset.run = id;
-      button.append(line.name, line.badge, line.what, line.progress, line.bar);
+      button.append(line.name, line.badge, line.what, line.progress, line.alert, line.bar);
       button.addEventListener("click", () => {
         this.onChoose(id);
         // On a narrow screen the run is below the list, maybe out of sight.

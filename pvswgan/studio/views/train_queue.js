@@ -2,6 +2,7 @@
 //
 //   const queue = new pvs.TrainQueue(parts, {note, onChoose: (run) => ..., onTrouble: (sentence) => ...});
 //   queue.list(queue, readOnly);      as api/runs tells it
+//   queue.changes                     how often it was changed here: what was asked for before that is out of date
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
@@ -12,6 +13,7 @@
     #drawn = "";
     #held = false;
     #readOnly = true;
+    changes = 0;
 
     constructor(parts, { note, onChoose, onTrouble }) {
       Object.assign(this, { parts, note, onChoose, onTrouble });
@@ -73,18 +75,19 @@
 
     async #remove({ id, name }) {
       if (!(await this.#change("remove", { id }))) return;
-      this.note.say(`${name} was taken out of the queue.`, async () => {
-        this.list(await pvs.json("api/train/queue/put-back", { id }), this.#readOnly);
-      });
+      this.note.say(`${name} was taken out of the queue.`, () => this.#change("put-back", { id }));
     }
 
     async #change(what, wish) {
+      this.changes++;
       try {
         this.list(await pvs.json(`api/train/queue/${what}`, wish), this.#readOnly);
         return true;
       } catch (error) {
         this.onTrouble(error.message);
         return false;
+      } finally {
+        this.changes++;
       }
     }
   };

@@ -53,9 +53,9 @@ def test_a_long_import_is_cancelled_and_goes_on(page: Any, urls: Callable[..., s
     ref(page, "form-note").get_by_text("Nothing is here yet").wait_for()
     fill(page, source="faces")
     assert page.locator("#pd-resolution").input_value() == "256" and not page.locator("#pd-clips").is_visible()
-    fill(page, source="toyfaces", clips="6400", frames="8", resolution="32")  # some seconds on any machine
+    fill(page, source="toyfaces", clips="3200", frames="8", resolution="32")  # some seconds on any machine
     assert not page.locator("#pd-path").is_visible() and not page.locator("#pd-fps").is_visible()
-    ref(page, "room").get_by_text("Takes 199").wait_for()
+    ref(page, "room").get_by_text("Takes 99").wait_for()
     page.get_by_role("button", name="Start import").click()
     card = job(page, "running")
     fill(page, source="shapes")
@@ -75,7 +75,7 @@ def test_a_long_import_is_cancelled_and_goes_on(page: Any, urls: Callable[..., s
     assert page.locator(f'{PAGE} [data-fact="Clips"]').count() == 0, "nobody waited for it in this page: it is offered"
     card.get_by_role("button", name="Open").click()
     ref(page, "store").wait_for()
-    assert page.locator(f'{PAGE} [data-fact="Clips"]').inner_text() == "6,400"
+    assert page.locator(f'{PAGE} [data-fact="Clips"]').inner_text() == "3,200"
 
 
 @pytest.mark.slow

@@ -86,10 +86,11 @@ def test_what_a_study_found_is_told_with_its_uncertainty(page: Any, url: str, tm
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     arms = {"swgan": {}, "wgan-gp": {"loss.name": "wgan-gp"}}
     (tmp_path / "configs").mkdir()
-    test_study.written(tmp_path / "configs", seeds=[0, 1, 2], reference="swgan", arms=arms)
+    written = test_study.written(tmp_path / "configs", seeds=[0, 1, 2], reference="swgan", arms=arms)
+    study = test_study.plan.load(written)
     for seed, (swgan, other) in enumerate(((10.0, 20.0), (30.0, 25.0), (10.0, 40.0))):
         for arm, fid in (("swgan", swgan), ("wgan-gp", other)):
-            test_study.leave(tmp_path / "docs" / "study" / "tiny", arm, seed, fid)
+            test_study.leave(study, tmp_path / "docs" / "study" / "tiny", arm, seed, fid)
     monkeypatch.setattr(learn_pair, "ROOT", tmp_path)
     open_lesson(page, url, "pair")
     found = page.locator(f"{LESSON} .pn-pair-found")

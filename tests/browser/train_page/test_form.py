@@ -88,6 +88,41 @@ def test_wrong_settings_are_sentences_and_the_plan_follows(page: Any, studio: St
     page.locator('[data-problem="name"]').get_by_text("cannot be used").wait_for()
 
 
+def test_a_start_under_way_is_the_only_one(page: Any, studio: Studio) -> None:
+    """The plan's answer that comes meanwhile does not let another one begin."""
+    studio.at(page)
+    page.locator('input[value="tiny"]').check()
+    start = page.get_by_role("button", name="Start training")
+    page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
+    begun: list[Any] = []
+    page.route("**/api/train/start", lambda route: begun.append(route))
+    page.get_by_label("Name of the run").fill("mine")
+    with page.expect_response("**/api/train/plan"):
+        page.keyboard.press("Enter")
+    page.wait_for_timeout(100)
+    assert start.is_disabled() and len(begun) == 1
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(100)
+    assert len(begun) == 1
+    begun[0].continue_()
+    badge(page, "running")
+    assert [path.name for path in studio.runs.iterdir() if not path.name.startswith(".")] == ["mine"]
+    button(page, "stop").click()
+    badge(page, "stopped")
+
+
+def test_a_form_goes_on_when_the_studio_answers_again(page: Any, studio: Studio) -> None:
+    studio.at(page)
+    page.locator('input[value="tiny"]').check()
+    page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
+    page.route("**/api/train/plan", lambda route: route.abort())
+    page.locator("#pt-field-seed").fill("5")
+    page.get_by_text("The studio does not answer. Is it still running?").first.wait_for()
+    page.unroute("**/api/train/plan")
+    page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
+    assert "seed: 5" in page.get_by_label("Configuration as YAML").input_value()
+
+
 def test_fields_and_yaml_are_in_step(page: Any, studio: Studio) -> None:
     studio.at(page)
     page.locator('input[value="tiny"]').check()
@@ -179,7 +214,7 @@ def test_read_only_watches_but_does_not_touch(page: Any, serve: Callable[..., St
     badge(page, "running")
     assert enabled(page) == set()
     part(page, "new").click()
-    page.get_by_text("This studio is read-only").wait_for()
+    page.get_by_text("This studio is read-only: trainings").wait_for()
     page.wait_for_selector("[data-part=plan-table] td")  # it can be planned
     for name in ("Start training", "Add to queue"):
         assert page.get_by_role("button", name=name).is_disabled()

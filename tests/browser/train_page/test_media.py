@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pvswgan.studio import machine
 from tests.browser import pixels
 from tests.browser.train_page import Studio, part, wait_shown
 
@@ -86,6 +87,20 @@ def test_all_media_follow_one_slider(page: Any, studio: Studio) -> None:
     assert pixels(page, '#pvs-train [data-machine="Memory"] canvas').any(), "its line is drawn"
 
 
+def test_a_run_that_nobody_looks_at_is_marked_in_the_list(page: Any, studio: Studio) -> None:
+    run = studio.run("ill", 16_000)
+    run.ill = "collapsed"
+    while run.clips < 24_000:
+        run.tick()
+    run.status("running")
+    studio.run("well", 4_000)
+    studio.at(page, "well")
+    mark = page.locator('.pt-run[data-run="ill"] .pt-warned')
+    mark.get_by_text("⚠ collapse").wait_for()
+    assert "may have collapsed" in mark.get_attribute("title")
+    assert page.locator('.pt-run[data-run="well"] .pt-warned').is_hidden()
+
+
 def test_alerts_lead_to_what_they_are_about(page: Any, studio: Studio) -> None:
     run = studio.run(clips=16_000)
     run.ill = "collapsed"
@@ -111,3 +126,27 @@ def test_alerts_lead_to_what_they_are_about(page: Any, studio: Studio) -> None:
     assert page.evaluate(f"() => {curves}.data.some((line) => line.uid === 'loss_G-raw')")
     alerts.nth(0).get_by_role("button", name="The log").click()
     part(page, "log").get_by_text("snapshot").first.wait_for()
+
+
+@pytest.mark.parametrize("ill, clips, kind, words", [
+    ("frozen", (16_000, 24_000), "frozen", "The samples hardly move"),
+    ("strong critic", (52_000, 57_000), "critic", "The critic is too strong")])
+def test_what_ails_a_training_is_told(
+    page: Any, studio: Studio, ill: str, clips: tuple[int, int], kind: str, words: str
+) -> None:
+    run = studio.run(clips=clips[0], loss="wgan-gp")
+    run.ill = ill
+    while run.clips < clips[1]:
+        run.tick()
+    run.status("running")
+    studio.at(page)
+    alert = part(page, "alerts").locator(f'.pvs-alert[data-alert="{kind}"]')
+    alert.wait_for()
+    assert words in alert.inner_text() and alert.get_by_role("button").count() >= 1
+
+
+def test_a_disk_that_is_nearly_full_is_told(page: Any, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "disk", lambda run: {"disk_free": 100 << 20, "disk_total": 100 << 30})
+    studio.run(clips=9_000)
+    studio.at(page)
+    part(page, "alerts").locator('.pvs-alert[data-alert="disk"]').get_by_role("button").first.wait_for()

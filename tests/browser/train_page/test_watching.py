@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -42,6 +43,27 @@ def test_curves_keep_their_zoom_while_points_arrive(page: Any, studio: Studio) -
     assert "loss_G-raw" in names and "loss_G-smooth" in names, "the raw line is always there too"
     stages = page.evaluate(f"() => {curves}.layout.shapes.filter((s) => s.type === 'line').map((s) => s.x0)")
     assert set(stages) == {8}
+
+
+@pytest.mark.parametrize("width", [420, 1400])
+def test_names_of_short_stages_are_beside_or_below_one_another(page: Any, studio: Studio, width: int) -> None:
+    stages = {"stages": [[4, 4], [8, 8], [8, 16], [16, 32]], "fade_kimg": 1, "stable_kimg": [60, 1, 1, 2],
+              "total_kimg": None}
+    studio.run(clips=70_000, settings=fakerun.config(**stages))
+    page.set_viewport_size({"width": width, "height": 900})
+    studio.at(page)
+    page.wait_for_selector("#pvs-train .annotation-text")
+    places = part(page, "curves").locator(".annotation").evaluate_all("""nodes => nodes.map((node) => {
+        const { left, right, top, bottom } = node.getBoundingClientRect();
+        return { text: node.textContent, left, right, top, bottom };
+    })""")
+    names = [place for place in places if "×" in place["text"]]
+    assert {name["text"] for name in names} == {"8×8×8", "8×16×16", "16×32×32"}
+    for a, b in itertools.combinations(names, 2):
+        apart = a["right"] <= b["left"] or b["right"] <= a["left"] or a["bottom"] <= b["top"] or b["bottom"] <= a["top"]
+        assert apart, (a, b)
+    box = part(page, "curves").bounding_box()
+    assert all(box["x"] <= name["left"] and name["right"] <= box["x"] + box["width"] for name in names)
 
 
 def test_what_was_measured_at_snapshots_is_a_curve_with_its_floor(page: Any, studio: Studio) -> None:
@@ -93,6 +115,62 @@ def test_which_curves_are_drawn_is_chosen_and_a_zoom_holds(page: Any, studio: St
     page.reload()
     page.wait_for_function(f"() => {curves}?.dataset.points === '8'")
     assert page.get_by_role("button", name="Losses").get_attribute("aria-pressed") == "false"
+
+
+def test_a_link_shows_a_run_as_it_was_looked_at(page: Any, studio: Studio) -> None:
+    """Copied and opened by somebody else: snapshot, latent, smoothing, zoom and the choice of curves."""
+    studio.run(clips=9_000)
+    studio.at(page, "faces")
+    curves = "document.querySelector('#pvs-train [data-part=curves]')"
+    page.wait_for_function(f"() => {curves}.dataset.points === '18'")
+    page.wait_for_selector("#pvs-train [data-part=canvas][data-clips]")
+    page.wait_for_function("() => /run=faces/.test(location.search)")
+    assert "v=" not in page.url, "what is as it begins is not in it"
+    move = "(node, value) => { node.value = value; node.dispatchEvent(new Event('input')); }"
+    part(page, "snapshots").evaluate(move, 1)
+    seen = int(page.evaluate("() => document.querySelector('[data-part=snapshot-kimg]').textContent").split(".")[0])
+    part(page, "smoothing").evaluate(move, 0.5)
+    part(page, "stage-clip").select_option("2")
+    page.get_by_role("button", name="Losses").click()
+    page.evaluate(f"() => Plotly.relayout({curves}, {{'xaxis2.range[0]': 2, 'xaxis2.range[1]': 5}})")
+    page.wait_for_function("() => location.search.includes('2~5')")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("() => history.replaceState(null, '', location.href + '&model=asset:x')")
+    part(page, "copy-link").click()
+    part(page, "copy-link").get_by_text("Copied").wait_for()
+    link = page.evaluate("() => navigator.clipboard.readText()")
+    assert link.startswith(f"{studio.url}/?tab=train&run=faces&v=") and "model" not in link and len(link) < 160
+
+    page.evaluate("() => localStorage.clear()")
+    page.goto("about:blank")
+    page.goto(link)
+    page.wait_for_function(f"() => {curves}?.dataset.points === '18'")
+    wait_shown(page, seen * 1000)
+    assert part(page, "smoothing").input_value() == "0.5"
+    assert part(page, "stage-clip").input_value() == "2"
+    assert page.get_by_role("button", name="Losses").get_attribute("aria-pressed") == "false"
+    page.wait_for_function(f"() => {curves}._fullLayout.xaxis2.range.join() === '2,5'")
+    page.wait_for_url(link)
+
+
+def test_a_link_to_the_random_weights_shows_them(page: Any, studio: Studio) -> None:
+    """A training's first snapshot is before its first clip."""
+    run = studio.run(clips=9_000)
+    samples = run.folder / "samples"
+    first = min(path for path in samples.iterdir() if path.name.startswith("000"))
+    first.rename(samples / f"{0:09d}{first.name[9:]}")
+    page.goto(f"{studio.url}/?tab=train&run=faces&v=0")
+    wait_shown(page, 0)
+    page.wait_for_url(lambda url: "v=0" in url)
+
+
+def test_a_link_that_cannot_be_read_is_the_run_alone(page: Any, studio: Studio) -> None:
+    studio.run(clips=9_000)
+    page.goto(f"{studio.url}/?tab=train&run=faces&v=x,-4,7,3~1,<b>~none")
+    wait_shown(page, 8_000)
+    assert part(page, "smoothing").input_value() == "0.9" and part(page, "stage-clip").input_value() == "0"
+    assert part(page, "title").inner_text() == "faces" and part(page, "trouble").is_hidden()
+    page.locator('#pvs-train [data-panel="losses"][aria-pressed="true"]').wait_for()  # the usual curves
 
 
 def test_a_resumed_run_draws_no_loop(page: Any, studio: Studio) -> None:
@@ -164,13 +242,33 @@ def test_nothing_flickers(page: Any, studio: Studio) -> None:
 
 
 def test_it_fits_a_narrow_screen(browser: Any, studio: Studio) -> None:
-    studio.run(clips=9_000)
+    tight = fakerun.config(fade_kimg=[0, 2, 2, 2], stable_kimg=[8, 6, 4, 20], total_kimg=None)
+    studio.run(clips=9_000, settings=tight)
     context = browser.new_context(viewport={"width": 420, "height": 900})
     page = studio.at(context.new_page())
     wait_shown(page, 8_000)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
     assert page.locator("#pvs-train .pt-head").bounding_box()["width"] <= 420, "and nothing is cut off"
+    sizes = [size.bounding_box() for size in part(page, "ruler").locator(".pvs-ruler-size").all()]
+    assert len(sizes) == 4
+    for a, b in itertools.combinations(sizes, 2):
+        beside = a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+        assert beside or abs(a["y"] - b["y"]) > 8, "sizes lie on one another"
     part(page, "new").click()
     page.wait_for_selector("[data-part=plan-table] td")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
     context.close()
+
+
+def test_what_a_button_could_not_do_stays_to_be_read(page: Any, studio: Studio) -> None:
+    studio.run(clips=9_000)
+    page.route("**/request", lambda route: route.fulfill(status=409, json={"detail": "There is no room for it."}))
+    studio.at(page)
+    wait_shown(page, 8_000)
+    page.locator('#pvs-train [data-request="pause"]').click()
+    told = part(page, "trouble").get_by_text("There is no room for it.")
+    told.wait_for()
+    with page.expect_response("**/status"), page.expect_response("**/api/runs"):
+        pass
+    page.wait_for_timeout(500)
+    assert told.is_visible()
