@@ -200,17 +200,20 @@ def _input_grad(gy: Tensor, w: Tensor, geometry: Geometry, x_shape: torch.Size) 
 
 
 def _weight_grad(gy: Tensor, x: Tensor, geometry: Geometry, w_shape: torch.Size) -> Tensor:
-    kind = gy.dtype
     gy = longer(gy) if geometry.ends == "output" else gy
     x = longer(x) if geometry.ends == "input" else x
-    if kind == torch.bfloat16 and gy.device.type == "cpu" and any(
-            n < k for n, k in zip(x.shape[2:], w_shape[2:], strict=True)):
-        # oneDNN's bfloat16 kernel for this reads memory that it has not written, and writes past its end, where no
-        # place of the kernel lies wholly inside the clip, as with two frames (torch 2.13, AVX-512 BF16, measured).
-        gy, x = gy.float(), x.float()
+    padding = geometry.padded
+    if gy.device.type == "cpu" and not all(
+            -p % s + k <= n for n, k, s, p in zip(x.shape[2:], w_shape[2:], geometry.stride, padding, strict=True)):
+        # oneDNN's kernels for this read memory that they have not written, and write past its end, in clips so short
+        # that no place of the kernel lies wholly inside (-p % s: the first one that begins inside): in bfloat16 those
+        # of two frames, in float32 too those of four that were made of two with repeated ends (torch 2.13, measured).
+        # With the zeros written out all places lie inside.
+        x = torch.nn.functional.pad(x, [p for p in reversed(padding) for _ in range(2)])
+        padding = (0, 0, 0)
     like = gy.new_empty(1).expand(w_shape)
-    return torch.ops.aten.convolution_backward(gy, x, like, None, geometry.stride, geometry.padded, (1, 1, 1),
-                                               False, (0, 0, 0), 1, (False, True, False))[1].to(kind)
+    return torch.ops.aten.convolution_backward(gy, x, like, None, geometry.stride, padding, (1, 1, 1),
+                                               False, (0, 0, 0), 1, (False, True, False))[1]
 
 
 def longer(x: Tensor) -> Tensor:

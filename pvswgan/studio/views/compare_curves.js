@@ -116,10 +116,14 @@
         view.fail(error);
       }
     });
-    view.drawCurves = () => {
-      ref.along.value = state.along; // at once: the curves themselves may wait for plotly
+    const showChoices = () => {
+      ref.along.value = state.along;
       ref.smoothing.value = state.smoothing;
       ref.smoothingText.textContent = state.smoothing.toFixed(2);
+    };
+    showChoices(); // what a link says, before there is anything to draw
+    view.drawCurves = () => {
+      showChoices(); // at once: the curves themselves may wait for plotly
       return draw(true);
     };
 
