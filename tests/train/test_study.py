@@ -104,6 +104,8 @@ def test_a_study_that_is_killed_leaves_no_training_behind(tmp_path):
     ({"reference": "other"}, "reference is 'other'; allowed: grown, fixed"),
     ({"moments": [0.5, 0.2, 1.0]}, "moments.*rising shares"),
     ({"minutes": 0}, "minutes.*greater than 0"),
+    ({"kimg": 3}, "allowed: either minutes or kimg"),
+    ({"minutes": None}, "allowed: either minutes or kimg"),
     ({"name": "../x"}, "small letters"),
     ({"arms": {"grown": {}, "larger": {"growth.stages": [[4, 16]], "growth.fade_kimg": 0, "growth.stable_kimg": 9}}},
      "different sizes .*4x8, 4x16"),
@@ -144,6 +146,28 @@ def test_a_moment_is_found_between_the_ticks(tmp_path):
     study = plan.load(written(tmp_path, minutes=0.5))
     found = networks(study, tmp_path, ticks, {"device": "cpu"})
     assert [(share, int(path.name[:9])) for share, path in found] == [(0.5, 160), (1.0, 200)]
+    by_clips = plan.load(written(tmp_path, minutes=None, kimg=0.16))
+    found = networks(by_clips, tmp_path, ticks, {"device": "cpu"})
+    assert [(share, int(path.name[:9])) for share, path in found] == [(0.5, 40), (1.0, 160)]
+
+
+def test_a_study_by_clips_ends_each_training_at_as_many(tmp_path):
+    """Whatever time they took; its page has no curves over time."""
+    study = plan.load(written(tmp_path, minutes=None, kimg=2))
+    run = RunFolder(tmp_path / "runs" / "grown-0")
+    run.path.mkdir(parents=True)
+    training = plan.trainings(study)[0]
+    (run.path / "config.yaml").write_text(dump(training.config))
+    for clips, share, over in ((500, 0.25, False), (2016, 1.0, True)):
+        (run.path / "status.json").write_text(json.dumps({"state": "stopped", "clips": clips, "cpu_seconds": 99.0}))
+        one = Running.__new__(Running)
+        one.study, one.run = study, run
+        assert (one.share(), one.trained()) == (share, over)
+    leave(study, tmp_path, "grown", 0, 9.0)
+    report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "2 kimg for each training" in page and "over clips]" in page and "minutes" not in page
+    assert "minutes" not in (tmp_path / "curves.svg").read_text()
 
 
 def result_of(fid: float, reals: str = "one") -> dict:
@@ -162,7 +186,7 @@ def leave(study: plan.Study, out: Path, arm: str, seed: int, fid: float, key: st
     result = result_of(fid, key)
     config = next(one.config for one in plan.trainings(study) if (one.arm, one.seed) == (arm, seed))
     facts = {"arm": arm, "seed": seed, "config": config.model_dump(mode="json"), "minutes": study.minutes,
-             "machine": "a machine", "device": "cpu", "failed": None, "result": result,
+             "kimg": study.kimg, "machine": "a machine", "device": "cpu", "failed": None, "result": result,
              "parameters": {"generator": 10, "critic": 20}, "cost": {
                  "clips": 1000, "seconds": 9.0, "cpu_seconds": 8.0, "clips_per_cpu_second": 125.0, "memory_mb": 99.0},
              "moments": [{"share": 1.0, "clips": 1000, "values": result["values"]}]}

@@ -34,7 +34,7 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
     ticks = [line for line in folder.stats() if "cpu_seconds" in line]
     record: dict[str, Any] = {
         "study": study.name, "arm": training.arm, "seed": training.seed, "config": config.model_dump(mode="json"),
-        "machine": machine(), "minutes": study.minutes, "device": status.get("device"),
+        "machine": machine(), "minutes": study.minutes, "kimg": study.kimg, "device": status.get("device"),
         "parameters": parameters(training), "cost": cost(status, ticks),
         "failed": status.get("error") if status.get("state") == "failed" else None}
     store, moments, last = store_of(config), [], None
@@ -53,11 +53,6 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
     write_text(out / "results" / f"{training.name}.json", json.dumps(record, indent=1) + "\n")
 
 
-def clock(status: dict[str, Any]) -> str:
-    """The key of the time that counts, of a run's status: see Study.minutes."""
-    return "seconds" if str(status.get("device", "cpu")).startswith("cuda") else "cpu_seconds"
-
-
 def _keep_sheets(folder: RunFolder, training: Training, out: Path) -> None:
     """The fixed latents as they were last, and the real clips at that size."""
     sheets = [sample for sample in folder.samples() if sample.clips >= 0]
@@ -71,15 +66,15 @@ def _keep_sheets(folder: RunFolder, training: Training, out: Path) -> None:
 
 
 def networks(study: Study, run: Path, ticks: list[dict[str, Any]], status: dict[str, Any]) -> list[tuple[float, Path]]:
-    """(share, file) for each moment: of the networks that were kept, the one nearest to it in time."""
-    key, budget = clock(status), 60.0 * study.minutes
+    """(share, file) for each moment: of the networks that were kept, the one nearest to it in time, or in clips."""
+    key = study.counted(status)
     paths = [path for path in network_checkpoints(run) if int(path.name[:9])]
     if not paths or not ticks:
         return []
     times = {path: seconds_at(int(path.name[:9]), ticks, key) for path in paths}
     found: list[tuple[float, Path]] = []
     for share in study.moments:
-        nearest = min(paths, key=lambda path: abs(times[path] - share * budget))
+        nearest = min(paths, key=lambda path: abs(times[path] - share * study.length))
         if not found or found[-1][1] != nearest:
             found.append((share, nearest))
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pvswgan.metrics.evaluate import LEAST
 from pvswgan.metrics.report import flat
@@ -23,14 +23,16 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
 class Study(Section):
     name: str = Field(description="of the folder with its results")
-    minutes: Annotated[Real, Field(gt=0, le=10080)] = Field(
-        description="of each training: processor time on a CPU, so that other work beside it costs nobody anything; "
-                    "training time on a GPU")
+    minutes: Annotated[Real, Field(gt=0, le=10080)] | None = Field(
+        None, description="of each training: processor time on a CPU, so that other work beside it costs nobody "
+                          "anything; training time on a GPU")
+    kimg: Annotated[Real, Field(gt=0, le=1e6)] | None = Field(
+        None, description="in place of minutes: thousands of clips of each training, where arms are to see equally many")
     threads: Annotated[Whole, Field(ge=1, le=256)] | None = Field(None, description="CPU threads of each; null: all")
     at_once: Annotated[Whole, Field(ge=1, le=64)] = Field(1, description="trainings beside each other")
     seeds: Annotated[list[Whole], Field(min_length=1, max_length=100)]
     moments: Annotated[list[Real], Field(min_length=1, max_length=20)] = Field(
-        [0.25, 0.5, 0.75, 1.0], description="shares of the time at which a network is measured")
+        [0.25, 0.5, 0.75, 1.0], description="shares of minutes or kimg at which a network is measured")
     clips: Annotated[Whole, Field(ge=LEAST, le=100000)] = Field(1000, description="samples of a measurement")
     reference: str = Field(description="the arm that the others are set against")
     base: dict[str, Any] = Field(description="a configuration, as in configs/")
@@ -49,6 +51,23 @@ class Study(Section):
         if not (all(a < b for a, b in pairwise(moments)) and moments[0] > 0 and moments[-1] == 1):
             raise ValueError("allowed: rising shares above 0, the last one 1")
         return moments
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Study:
+        if (self.minutes is None) == (self.kimg is None):
+            raise ValueError("allowed: either minutes or kimg")
+        return self
+
+    @property
+    def length(self) -> float:
+        """Of a training, in what it is counted by."""
+        return 60.0 * self.minutes if self.minutes is not None else 1000.0 * (self.kimg or 0.0)
+
+    def counted(self, status: dict[str, Any]) -> str:
+        """The key of a run's status and statistics that says how far it is: clips, or seconds."""
+        if self.minutes is None:
+            return "clips"
+        return "seconds" if str(status.get("device", "cpu")).startswith("cuda") else "cpu_seconds"
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,9 @@ def read(study: Study, out: Path) -> list[Done]:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a result of a study: {error}") from None
         other = changed(training, facts["config"])
-        if facts["minutes"] != study.minutes:
-            other = f"minutes: {facts['minutes']:g}, now {study.minutes:g}"
+        for key in ("minutes", "kimg"):
+            if facts.get(key) != getattr(study, key):
+                other = f"{key}: {facts.get(key)}, now {getattr(study, key)}"
         if other:
             raise ValueError(f"{path} is of another plan ({other}): rename this one, or move the results away")
         found.append(Done(training.arm, training.seed, facts, result))
@@ -90,8 +91,9 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
     machines = sorted({one.facts["machine"] for one in done})
     dates = sorted(one.result.about["date"][:10] for one in done if one.result)
     per = "processor time" if str(done[0].facts["device"]) == "cpu" else "training time"
+    length = f"{study.minutes:g} minutes of {per}" if study.minutes else f"{study.kimg:g} kimg"
     parts = [f"    {command}",
-             f"{study.minutes:g} minutes of {per} for each training, the same clips for all; {len(done)} of {total} "
+             f"{length} for each training, the same clips for all; {len(done)} of {total} "
              f"trainings are done{_missing(study, done)}. {'; '.join(machines)}. "
              + (f"Measured {' to '.join(sorted({dates[0], dates[-1]}))}. " if dates else "")
              + next((sentence(one.result) for one in done if one.result), ""),
@@ -99,8 +101,9 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
     if drawing := curves(study, done):
         write_text(out / "curves.svg", drawing + "\n")
         what = " and ".join(label(measure) for measure in CURVES)
+        along = "time and over clips" if study.minutes else "clips"
         parts.append("Curves begin where a training reaches clips of the last size; lines are means over the seeds.\n\n"
-                     f"![{what} over time and over clips]({_relative(out / 'curves.svg', beside)})")
+                     f"![{what} over {along}]({_relative(out / 'curves.svg', beside)})")
     parts.append(sheets(study, done, out, beside))
     return "\n\n".join(part for part in parts if part)
 
@@ -178,14 +181,14 @@ def costs(study: Study, done: Sequence[Done]) -> str:
 
 
 def curves(study: Study, done: Sequence[Done]) -> str:
-    """Four charts in one SVG file: each measure over time and over clips."""
+    """Charts in one SVG file: each measure over time, if that is what trainings have been given, and over clips."""
     def line(arm: str, colour: str, dashed: bool, measure: str, along: str) -> Line:
         points = []
         for share in study.moments:
             at = [m for one in done if one.arm == arm for m in one.facts["moments"]
                   if m["share"] == share and m["values"] and measure in m["values"]]
             if at:
-                x = share * study.minutes if along == "minutes" else mean(m["clips"] for m in at) / 1000
+                x = share * (study.minutes or 0) if along == "minutes" else mean(m["clips"] for m in at) / 1000
                 points.append((x, mean(m["values"][measure]["value"] for m in at)))
         return Line(arm, colour, points, dashed)
 
@@ -193,7 +196,7 @@ def curves(study: Study, done: Sequence[Done]) -> str:
     arms = [(arm, COLOURS[place % len(COLOURS)], place >= len(COLOURS)) for place, arm in enumerate(study.arms)
             if arm in {one.arm for one in done}]
     drawn = [chart(label(measure), along, [line(arm, colour, dashed, measure, along) for arm, colour, dashed in arms])
-             for measure in CURVES for along in ("minutes", "kimg")]
+             for measure in CURVES for along in (("minutes", "kimg") if study.minutes else ("kimg",))]
     if not any(drawn):
         return ""
     rows, beside = -(-len(drawn) // 2), (2 * WIDTH - 16) // NAME_WIDTH

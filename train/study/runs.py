@@ -16,7 +16,7 @@ from train import process
 from train.config import dump
 from train.run import RunError, RunFolder, write_text
 from train.study import plan
-from train.study.measure import clock, measure
+from train.study.measure import measure
 from train.study.plan import Study, Training
 
 POLL_S = 0.5
@@ -37,8 +37,7 @@ class Running:
     def __init__(self, study: Study, training: Training, work: Path, out: Path) -> None:
         self.study, self.training, self.out = study, training, out
         self.run = RunFolder(work / training.name)
-        self.budget = 60.0 * study.minutes
-        self.asked = 0.0                                     # share of the time up to which snapshots were asked for
+        self.asked = 0.0                                     # share of it up to which snapshots were asked for
         self._log = work / f"{training.name}.log"
         self._measuring: multiprocessing.process.BaseProcess | None = None
         if (self.run.path / "config.yaml").is_file() and (
@@ -49,7 +48,7 @@ class Running:
     def trained(self) -> bool:
         """Whether it has had its time, or failed in a way that is a result."""
         status = self.run.status() or {}
-        over = status.get(clock(status), 0.0) >= self.budget or status.get("state") == "finished"
+        over = status.get(self.study.counted(status), 0.0) >= self.study.length or status.get("state") == "finished"
         return self.run.state() in ("stopped", "finished", "failed") and (over or self.not_finite())
 
     def not_finite(self) -> bool:
@@ -68,9 +67,9 @@ class Running:
         return process.start(["-m", "train", *words, "--run-dir", str(self.run.path.resolve())], self._log)
 
     def share(self) -> float:
-        """Of its time, how much has gone."""
+        """Of its time, or of its clips, how much has gone."""
         status = self.run.status() or {}
-        return min(1.0, status.get(clock(status), 0.0) / self.budget)
+        return min(1.0, status.get(self.study.counted(status), 0.0) / self.study.length)
 
     def poll(self) -> bool:
         """Ask for what is due; True once the result is written. Raises RunError where the training ended early."""
