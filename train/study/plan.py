@@ -27,7 +27,7 @@ class Study(Section):
         None, description="of each training: processor time on a CPU, so that other work beside it costs nobody "
                           "anything; training time on a GPU")
     kimg: Annotated[Real, Field(gt=0, le=1e6)] | None = Field(
-        None, description="in place of minutes: thousands of clips of each training, where arms are to see equally many")
+        None, description="in place of minutes: thousands of clips of each training, where arms are to see as many")
     threads: Annotated[Whole, Field(ge=1, le=256)] | None = Field(None, description="CPU threads of each; null: all")
     at_once: Annotated[Whole, Field(ge=1, le=64)] = Field(1, description="trainings beside each other")
     seeds: Annotated[list[Whole], Field(min_length=1, max_length=100)]
