@@ -36,7 +36,8 @@ from train.config import Config, ConfigError, load
 from train.machine import machine
 from train.memory import step_memory
 from train.run import RunFolder, folder_bytes, replaced, write_text
-from train.study.measure import clock, seconds_at
+from train.study.measure import seconds_at
+from train.study.plan import clock
 from train.work import step_flops
 
 ROOT = Path(__file__).parents[1]

@@ -65,9 +65,12 @@ class Study(Section):
 
     def counted(self, status: dict[str, Any]) -> str:
         """The key of a run's status and statistics that says how far it is: clips, or seconds."""
-        if self.minutes is None:
-            return "clips"
-        return "seconds" if str(status.get("device", "cpu")).startswith("cuda") else "cpu_seconds"
+        return "clips" if self.minutes is None else clock(status)
+
+
+def clock(status: dict[str, Any]) -> str:
+    """The key of the time that counts, of a run's status: see Study.minutes."""
+    return "seconds" if str(status.get("device", "cpu")).startswith("cuda") else "cpu_seconds"
 
 
 @dataclass(frozen=True)
