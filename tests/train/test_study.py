@@ -136,6 +136,20 @@ def test_the_studies_that_come_with_the_project_are_sound(file, arms):
     assert study.minutes == first.minutes and all(study.arms[arm] == first.arms[arm] for arm in arms)
 
 
+def test_the_studies_of_precision_and_of_a_larger_size_compare_one_thing_each():
+    for file, size, pairs, apart in (
+            ("study-precision.yaml", (8, 16), [("float32", "bfloat16"), ("wgan-gp-float32", "wgan-gp-bfloat16")],
+             {"precision"}),
+            ("study-32.yaml", (16, 32), [("swgan", "no-growing")], {"growth.fade_kimg", "growth.stable_kimg"})):
+        cells = {(cell.arm, cell.seed): cell.config for cell in plan.trainings(plan.load(ROOT / "configs" / file))}
+        assert {seed for _, seed in cells} == {0, 1, 2}
+        for first, second in pairs:
+            one, other = cells[first, 0], cells[second, 0]
+            assert one.plan().sizes[-1] == other.plan().sizes[-1] == size
+            now, then = flat(one.model_dump(mode="json")), flat(other.model_dump(mode="json"))
+            assert {key for key in now if now[key] != then[key]} == apart
+
+
 def test_a_moment_is_found_between_the_ticks(tmp_path):
     ticks = [{"clips": 100, "cpu_seconds": 10.0}, {"clips": 200, "cpu_seconds": 30.0}]
     assert [seconds_at(clips, ticks, "cpu_seconds") for clips in (0, 50, 150, 200, 900)] == [0, 5, 20, 30, 30]
