@@ -27,6 +27,11 @@ class Draw(NamedTuple):
     reverse: Array
 
 
+def join(draws: Sequence[Draw]) -> Draw:
+    """One after another."""
+    return Draw(*(np.concatenate(column) for column in zip(*draws, strict=True)))
+
+
 class Sampler:
     """Batches of training clips from a store. Each clip comes once an epoch, in a new order each time.
 
@@ -78,7 +83,11 @@ class Sampler:
 
     def read(self, position: int, n: int, size: tuple[int, int]) -> Tensor:
         """As `batch`, at once and without reading ahead."""
-        clip, start, stride, mirror, reverse = self.draw(position, n)
+        return self.windows(self.draw(position, n), size)
+
+    def windows(self, drawn: Draw, size: tuple[int, int]) -> Tensor:
+        """The clips that a draw names, as `read` gives them."""
+        clip, start, stride, mirror, reverse = drawn
         asked = clip, start, self.frames, stride, size, self.time, mirror, reverse
         return self.store.window(*asked).pin_memory() if self.raw else self.store.read(*asked)
 
@@ -88,9 +97,20 @@ class Sampler:
         first = self._epoch(int(epoch[0]))
         if epoch[0] == epoch[-1]:
             return Draw(*(column[place] for column in first))
-        tables = {int(e): self._epoch(int(e)) for e in np.unique(epoch)}
-        rows = [[column[p] for column in tables[int(e)]] for e, p in zip(epoch, place, strict=True)]
-        return Draw(*(np.array(column) for column in zip(*rows, strict=True)))
+        return join([Draw(*(column[place[epoch == e]] for column in self._epoch(int(e)))) for e in np.unique(epoch)])
+
+    def every(self) -> Draw:
+        """All windows that the clips have, each once and not mirrored, in the order of the store."""
+        found = []
+        for backwards in (False, True)[:1 + self.reverse]:
+            for stride in self.strides.tolist():
+                room = self.store.lengths[self.usable] - (self.frames - 1) * stride
+                room = np.minimum(room, 1) if not self.offset else room
+                clip = np.repeat(self.usable, room.clip(0))
+                start = np.concatenate([np.arange(places) for places in room])
+                found.append(Draw(clip, start, np.full(len(clip), stride), np.zeros(len(clip), bool),
+                                  np.full(len(clip), backwards)))
+        return join(found)
 
     def _draw_epoch(self, epoch: int) -> Draw:
         """All that an epoch draws, in its order. Each kind has a generator of its own: one more changes no other."""

@@ -66,7 +66,8 @@ def evaluate(
             results.append(result)
             kept += [save(result, place) for place in _places(result, loaded.path, out, seeds)]  # cut off, it is there
     if result.protocol["clips"] < clips:
-        print(f"the store allows {result.protocol['clips']} clips of each kind, not {clips}")
+        score = " (but for the Inception Score)" if result.protocol["scored"] == clips else ""
+        print(f"the store allows {result.protocol['clips']} clips of each kind, not {clips}{score}")
     Console(width=None if Console().is_terminal else 120).print(report.table(results))
     for result in results:
         print(report.sentence(result))

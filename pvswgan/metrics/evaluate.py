@@ -27,15 +27,17 @@ import torch
 
 from pvswgan.checkpoint import Model
 from pvswgan.data.format import DataError
+from pvswgan.data.sampler import Draw
 from pvswgan.data.store import ClipStore
+from pvswgan.latents import sample_latents
 from pvswgan.metrics import features, memorisation, motion, swd
 from pvswgan.metrics.diversity import feature_distance
 from pvswgan.metrics.extractors import Extractor, file_hash, make
-from pvswgan.metrics.sets import Library, Reals, Set, Tell, describe, kept, library, noise, samples
+from pvswgan.metrics.sets import Library, Reals, Set, Tell, describe, kept, library, noise, samples, with_logits
 
-VERSION = 2  # of the measures: raised when a number changes its meaning
+VERSION = 3  # of the measures: raised when a number changes its meaning
 LEAST = 16  # clips, below which nothing is said
-SEARCHED = 10_000  # training clips that samples are compared with one by one, at most
+SEARCHED = 10_000  # windows of training clips that samples are compared with one by one, at most
 
 # id: (name, which way is better); a level of the SWD is "swd TxHxW"
 MEASURES: dict[str, tuple[str, str]] = {
@@ -56,8 +58,8 @@ MEASURES: dict[str, tuple[str, str]] = {
 class Result:
     """protocol: what the numbers depend on; key: its hash. model: which one, how far trained. values: of each measure
     value, floor and ceiling. about: the extractor's accuracy, seconds, date. nearest: for the first samples, the place
-    of the nearest training clip (in the order of training_clips); left_out: for the first training clips, the place of
-    the nearest other one."""
+    of the nearest training clip among those that were searched (training_clips); left_out: for the first of these, the
+    place of the nearest one from another clip."""
 
     protocol: dict[str, Any]
     key: str
@@ -103,13 +105,14 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
              split: str | None = None, tell: Tell = lambda what, done, total: None,
              cache: Path | None = None) -> Result:
     """Measure a model against the real clips of a store, `clips` of each kind (fewer where the store has not twice as
-    many). tell(what, done, total) hears of the progress; an error that it raises ends it. cache: see sets.kept.
+    many; the Inception Score by C3D is of so many samples all the same, as TGAN's protocol has it).
 
+    tell(what, done, total) hears of the progress; an error that it raises ends it. cache: see sets.kept.
     Raises DataError where the store has too few clips, of another size, or too short ones.
     """
     begin = time.perf_counter()
     reals = Reals.of(model, store, seed, split)
-    training = training_clips(model, store, seed, split)
+    training, looked_in = training_clips(model, store, seed, split)
     count = min(clips, len(reals) // 2)
     if count < LEAST:
         raise DataError(f"{store.folder} has {len(reals)} clips that fit; an evaluation of {clips} clips compares as "
@@ -117,12 +120,15 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     extractor = extractor or make("clipnet", device=model.device)
     eyes = extractor if extractor.name == "clipnet" else make("clipnet", device=model.device)
     shape = (3, model.frames, model.resolution, model.resolution)
+    scored = max(count, clips if extractor.scores_all else 0)
+    latents = sample_latents(scored, model.latent_dim, seed)
     sources = {"real clips": reals.batches(0, count), "other real clips": reals.batches(count, count),
-               "samples": samples(model, count, seed), "noise": noise(shape, count, seed)}
-    protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split)
+               "samples": samples(model, latents[:count]), "noise": noise(shape, count, seed)}
+    protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split) | {
+        "scored": scored, "searched": len(looked_in.clip)}
     key = _cache_key(protocol, model)
-    searched, steps = min(SEARCHED, len(training)), len(sources) * count
-    total = steps + searched
+    steps = len(sources) * count
+    total = steps + scored - count + len(looked_in.clip)
     sets = {}
     for step, (what, batches) in enumerate(sources.items()):
         def heard(done: int, what: str = what, before: int = step * count) -> None:
@@ -132,8 +138,14 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
         measured = partial(describe, batches, count, extractor, eyes, heard, turn)
         file = f"{key}-{what.replace(' ', '-')}"
         sets[what] = measured() if what == "samples" else kept(Set, file, measured, cache)
+    if scored > count:
+        def more(done: int) -> None:
+            tell("samples for the Inception Score", steps + done, total)
+
+        sets["samples"] = with_logits(sets["samples"], samples(model, latents[count:]), extractor, more)
+        steps += scored - count
     looked_at = kept(Library, f"{key}-training-clips", partial(
-        library, training, SEARCHED, 2 * count if reals.sampler.mirror else 0, eyes,
+        library, training, looked_in, 2 * count if reals.sampler.mirror else 0, eyes,
         lambda done: tell("training clips", steps + done, total)), cache)
     reals.sampler.close()
     training.sampler.close()
@@ -143,9 +155,10 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     return Result(protocol, key_of(protocol), _model_facts(model), values, about, near, left_out)
 
 
-def training_clips(model: Model, store: ClipStore, seed: int, split: str | None) -> Reals:
-    """The clips that samples' nearest are looked for among, each once and as it lies in the store, not turned."""
-    return Reals.of(model, store, seed, split, mirror=False)
+def training_clips(model: Model, store: ClipStore, seed: int, split: str | None) -> tuple[Reals, Draw]:
+    """The clips that samples' nearest are looked for among, as they lie in the store, not turned; and which of them."""
+    training = Reals.of(model, store, seed, split, mirror=False)
+    return training, training.searched(SEARCHED)
 
 
 def _cache_key(protocol: Mapping[str, Any], model: Model) -> str:
@@ -163,7 +176,6 @@ def _protocol(model: Model, store: ClipStore, reals: Reals, extractor: Extractor
                       "chosen": places_hash(sampler.usable), "window": sampler.frames,
                       "stride": [int(s) for s in sampler.strides], "time": sampler.time, "mirror": sampler.mirror,
                       "offset": sampler.offset, "reverse": sampler.reverse},
-            "searched": min(SEARCHED, len(reals)),
             "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics")}
 
 
@@ -179,10 +191,11 @@ def _compared(sets: dict[str, Set], training: Library, seed: int,
     the first training clips). Two halves of the left-out clips: one says what is near, the other is the floor."""
     real, made = sets["real clips"], sets["samples"]
     scale = real.seen.std(0).clamp_min(1e-6)
-    half = len(real.seen)
+    half = min(len(real.seen), len(training.clip.unique()) // 2)
     first, second = (memorisation.nearest(
         training.seen[at:at + half], training.seen, scale,
-        None if training.turned is None else training.turned[at:at + half], left_out=at) for at in (0, half))
+        None if training.turned is None else training.turned[at:at + half],
+        left_out=(training.clip[at:at + half], training.clip)) for at in (0, half))
     near = {"samples": memorisation.nearest(made.seen, training.seen, scale, made.turned), "other real clips": second,
             "noise": memorisation.nearest(sets["noise"].seen, training.seen, scale)}
     values: dict[str, dict[str, float]] = {}

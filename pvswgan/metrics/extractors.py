@@ -9,7 +9,6 @@ belong to.
 from __future__ import annotations
 
 import hashlib
-import io
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,13 +38,15 @@ class Extractor:
     """describe: (N, 3, T, H, W) in [-1, 1] -> features (M, D) and logits (M, K) or None, float32 on the CPU.
 
     protocol: what a number depends on besides the clips: name, hash of the weights, how clips are brought to it.
-    about: what else a reader may want to know, such as its accuracy.
+    about: what else a reader may want to know, such as its accuracy. scores_all: its Inception Score is of all samples
+    that were asked for, also where there are fewer real clips to compare with.
     """
 
     name: str
     describe: Callable[[Tensor], Described]
     protocol: dict[str, Any]
     about: dict[str, Any] = field(default_factory=dict)
+    scores_all: bool = False
 
 
 def make(name: str, weights: str | Path | None = None, *, trust: bool = False,
@@ -135,10 +136,8 @@ def _inception(path: Path | None, device: str | torch.device) -> Extractor:
     except (OSError, RuntimeError, ValueError, UnpicklingError) as error:
         raise ExtractorError(f"Inception-v3's weights cannot be had ({error!s:.200}). Without a network, get "
                              f"{url} elsewhere and name the file: --weights FILE") from error
-    kept = io.BytesIO()
-    torch.save(state, kept)
     with tempfile.NamedTemporaryFile(suffix=".pth") as file:  # torch-fidelity unpickles: what it reads, we have written
-        file.write(kept.getvalue())
+        torch.save(state, file)
         file.flush()
         net = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"],
                                           feature_extractor_weights_path=file.name).to(device)
@@ -151,7 +150,7 @@ def _inception(path: Path | None, device: str | torch.device) -> Extractor:
         return features.float().cpu(), logits.float().cpu()
 
     return Extractor("inception", describe, {
-        "name": "inception-v3-compat", "weights": hashlib.sha256(kept.getvalue()).hexdigest()[:16],
+        "name": "inception-v3-compat", "weights": file_hash(path or inception_file()),
         "clips": f"{FRAMES_OF_A_CLIP} frames of each, as pictures of 299x299 pixels", "classes": 1008})
 
 
@@ -214,7 +213,7 @@ def _c3d(path: Path, device: str | torch.device) -> Extractor:
     return Extractor("c3d", describe, {
         "name": "c3d", "weights": file_hash(path), "classes": net.fc8.out_features,
         "clips": f"16 frames of 128x128 pixels (bicubic), the middle 112x112, blue first, less the mean {how} (TGAN's "
-                 "evaluator)", "splits": 1})
+                 "evaluator)", "splits": 1}, scores_all=True)
 
 
 def c3d_input(clips: Tensor, mean: Tensor) -> Tensor:

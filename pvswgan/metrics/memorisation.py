@@ -3,6 +3,7 @@ another, each left out of the search when its turn comes.
 
 A clip that is left out is to the rest what a clip of the same kind that was never trained on would be, so that no other
 clips are needed. (Where several clips were cut from one video they are nearer to one another than new ones would be.)
+Where clips are longer than what a network makes, their other windows are searched too: a copy of any moment is one.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ class Nearest:
 
 
 def nearest(clips: Tensor, reference: Tensor, scale: Tensor, turned: Tensor | None = None,
-            left_out: int | None = None) -> Nearest:
+            left_out: tuple[Tensor, Tensor] | None = None) -> Nearest:
     """Of features (N, D) among features (M, D), each divided by scale (D).
 
-    turned (N, D): features of the same clips turned left to right: the nearer of the two counts. left_out: clip i is
-    reference clip left_out + i, which is passed over.
+    turned (N, D): features of the same clips turned left to right: the nearer of the two counts. left_out (N,), (M,):
+    which clip of the store each was cut from; those that were cut from the same one are passed over.
     """
     def find(some: Tensor) -> Nearest:
         found = []
@@ -37,8 +38,8 @@ def nearest(clips: Tensor, reference: Tensor, scale: Tensor, turned: Tensor | No
             far = torch.cdist(some[first:first + 1024].float() / scale, reference.float() / scale,
                               compute_mode="donot_use_mm_for_euclid_dist")
             if left_out is not None:
-                rows = torch.arange(len(far))
-                far[rows, left_out + first + rows] = torch.inf
+                own, others = left_out
+                far[own[first:first + 1024, None] == others[None]] = torch.inf
             found.append(far.min(1))
         return Nearest(torch.cat([f.indices for f in found]), torch.cat([f.values for f in found]))
 

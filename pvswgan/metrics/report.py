@@ -45,7 +45,8 @@ def sentence(result: Result) -> str:
     """The protocol in words."""
     p, real = result.protocol, result.protocol["reals"]
     size = f"{p['frames']}x{p['resolution']}x{p['resolution']}"
-    return (f"{p['clips']:,} clips of {size}, seen by {p['extractor']['name']} "
+    scored = f" (Inception Score of {p['scored']:,})" if p.get("scored", p["clips"]) != p["clips"] else ""
+    return (f"{p['clips']:,} clips of {size}{scored}, seen by {p['extractor']['name']} "
             f"(weights {p['extractor']['weights']}); real clips {real['sha256']}, seed {p['seed']}; "
             f"torch-fidelity {p['torch_fidelity']}. Protocol {result.key}.")
 
@@ -80,12 +81,12 @@ def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int = 1
     Raises DataError where the result is of measures that found them another way.
     """
     if result.protocol["measures"] != VERSION:
-        raise DataError("This was measured by an earlier version, which searched fewer clips: measure it again.")
+        raise DataError("This was measured by an earlier version, which searched otherwise: measure it again.")
     seed, split = result.protocol["seed"], result.protocol["reals"]["split"]
-    reals = training_clips(model, store, seed, split)
-    near, left_out = ([reals.sampler.read(place, 1, reals.size) for place in places[:count]]
+    reals, searched = training_clips(model, store, seed, split)
+    near, left_out = ([reals.read(searched, slice(place, place + 1)) for place in places[:count]]
                       for places in (result.nearest, result.left_out))
-    own = reals.sampler.read(0, len(left_out), reals.size)
+    own = reals.read(searched, slice(len(left_out)))
     reals.sampler.close()
     pairs = [(model.sample(len(near), seed), torch.cat(near)), (own, torch.cat(left_out))]
     both = [np.stack([video.to_uint8(clips) for clips in pair], axis=1) for pair in pairs]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pvswgan.checkpoint import CheckpointError, Model, read_tensors, save_tensors
 from pvswgan.data.format import DataError
-from pvswgan.data.sampler import Sampler
+from pvswgan.data.sampler import Draw, Sampler, join
 from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import ClipStore
-from pvswgan.latents import sample_latents
 from pvswgan.metrics.diversity import ms_ssim, scales
 from pvswgan.metrics.extractors import Extractor
 from pvswgan.metrics.motion import Motion
@@ -69,20 +69,22 @@ class Set:
 
 @dataclass(frozen=True)
 class Library:
-    """Training clips, to find samples' nearest in: seen (M, 128), clipnet's features, each clip once and not turned;
-    turned (K, 128), of the first K turned left to right, or None where the training does not turn clips."""
+    """Training clips, to find samples' nearest in: seen (M, 128), clipnet's features, not turned; clip (M,): which one
+    of the store each was cut from, at first each once; turned (K, 128), of the first K turned left to right, or None
+    where the training does not turn clips."""
 
     seen: Tensor
+    clip: Tensor
     turned: Tensor | None
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it, to keep in a file."""
-        return {"seen": self.seen} | ({} if self.turned is None else {"turned": self.turned})
+        return {"seen": self.seen, "clip": self.clip} | ({} if self.turned is None else {"turned": self.turned})
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Library:
         """What `tensors` gave. Raises KeyError."""
-        return cls(tensors["seen"], tensors.get("turned"))
+        return cls(tensors["seen"], tensors["clip"], tensors.get("turned"))
 
 
 class Keepable(Protocol):
@@ -147,17 +149,27 @@ def describe(batches: Batches, count: int, extractor: Extractor, eyes: Extractor
                torch.cat(turned) if turned else None)
 
 
-def library(reals: Reals, most: int, turned: int, eyes: Extractor, tell: Callable[[int], None]) -> Library:
-    """The first `most` clips of `reals`, which must not turn them by itself; and the first `turned` of those turned."""
-    seen, other, done, most = [], [], 0, min(most, len(reals))
-    for clips in reals.batches(0, most):
-        clips = as_bytes(clips)
+def with_logits(of: Set, batches: Batches, extractor: Extractor, tell: Callable[[int], None]) -> Set:
+    """The set, with more clips' logits: for the Inception Score alone."""
+    logits, done = [of.logits], 0
+    for clips in batches:
+        logits.append(extractor.describe(as_bytes(clips))[1])
+        done += len(clips)
+        tell(done)
+    return replace(of, logits=torch.cat([part for part in logits if part is not None]))
+
+
+def library(reals: Reals, searched: Draw, turned: int, eyes: Extractor, tell: Callable[[int], None]) -> Library:
+    """Those clips of `reals`, which must not turn them by itself; and the first `turned` of them turned."""
+    seen, other = [], []
+    for done in range(0, len(searched.clip), BATCH):
+        clips = as_bytes(reals.read(searched, slice(done, done + BATCH)))
         seen.append(eyes.describe(clips)[0])
         if done < turned:
             other.append(eyes.describe(clips[:turned - done].flip(4))[0])
-        done += len(clips)
-        tell(done)
-    return Library(torch.cat(seen), torch.cat(other) if other else None)
+        tell(done + len(clips))
+    clip = torch.from_numpy(searched.clip.astype(np.int64))
+    return Library(torch.cat(seen), clip, torch.cat(other) if other else None)
 
 
 def as_bytes(clips: Tensor) -> Tensor:
@@ -165,9 +177,9 @@ def as_bytes(clips: Tensor) -> Tensor:
     return ((clips.float() + 1) * 127.5).round().clamp(0, 255) / 127.5 - 1
 
 
-def samples(model: Model, count: int, seed: int) -> Batches:
-    """The clips of `count` latents of a seed, as model.sample draws them."""
-    for z in sample_latents(count, model.latent_dim, seed).split(BATCH):
+def samples(model: Model, latents: Tensor) -> Batches:
+    """Their clips, without truncation."""
+    for z in latents.split(BATCH):
         yield model.generate(z)
 
 
@@ -180,7 +192,7 @@ def noise(shape: tuple[int, int, int, int], count: int, seed: int) -> Batches:
 
 @dataclass(frozen=True)
 class Reals:
-    """Real clips, as the model's training reads them: each clip of the store once, in an order drawn from the seed."""
+    """Real clips, as the model's training reads them, in an order drawn from the seed: each clip of the store once."""
 
     sampler: Sampler
     size: tuple[int, int]  # (T, R)
@@ -200,6 +212,20 @@ class Reals:
 
     def __len__(self) -> int:
         return len(self.sampler.usable)
+
+    def searched(self, most: int) -> Draw:
+        """What a copy is looked for in: each clip once, in the order of `batches`; where clips are longer than a window
+        all their windows too, or, where that is more than `most`, as many as are drawn at random."""
+        clips = len(self)
+        if clips >= most or len((every := self.sampler.every()).clip) == clips:
+            return self.sampler.draw(0, min(clips, most))
+        if clips + len(every.clip) > most:
+            return self.sampler.draw(0, most)                  # one epoch after another
+        return join([self.sampler.draw(0, clips), every])
+
+    def read(self, drawn: Draw, rows: slice) -> Tensor:
+        """Some of them."""
+        return self.sampler.windows(Draw(*(column[rows] for column in drawn)), self.size)
 
     def batches(self, first: int, count: int) -> Batches:
         """Clips first .. first + count - 1."""

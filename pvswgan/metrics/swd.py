@@ -1,38 +1,44 @@
 """Sliced Wasserstein distance of space-time patches: how far generated clips are from real ones, without a trained
-network. Karras et al. 2018, section 5, carried to video: a Laplacian pyramid in space and time, whose levels each hold
-what the next coarser one does not, and the coarsest the clips as a whole.
+network. Karras et al. 2018, section 5, carried to video: a Laplacian pyramid in space, and of each of its levels one in
+time. A level holds what the next coarser one does not, so that detail that is wrong and movement that is wrong show on
+lines of their own: 16x32x32 is quick change of fine detail, 16x8x8 of large areas (flicker), 4x32x32 slow change of
+detail, and 4x8x8 the clips as a whole.
 
     fake = Patches()
     fake.add(clips)                     # as they stream; what is kept are numbers of their patches
-    distances(real, fake)                # {"16x32x32": 0.03, "8x16x16": ..., "4x8x8": ...}
+    distances(real, fake)                # {"16x32x32": 0.03, "8x32x32": ..., "4x8x8": ...}
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pvswgan.conv import enlarge, shrink
+from pvswgan.conv import Triple, enlarge, shrink
 
 PATCH = (4, 8, 8)           # frames, rows, columns
 PATCHES = 16                # of each clip, at each level, as long as they are no more than
-MOST = 1 << 13              # of all clips: memory does not grow with their number
+MOST = 1 << 12              # of all clips: memory does not grow with their number
 DIRECTIONS = 256
+ROUNDING = 2 / 255 / 12 ** 0.5  # the deviation of what rounding to 8 bits adds to a clip in [-1, 1]
+ALL = 1 << 30               # frames, rows or columns: an axis that is not halved
 
 
 class Patches:
-    """Patches of the levels of clips, cut at the same places of every clip, fewer of each where many are expected.
+    """Patches of the levels of clips, cut at places of every clip's own, fewer of each where many are expected.
 
-    Of a patch its projections on DIRECTIONS are kept, which are the same in every set. sizes: (T, H, W) of each level,
-    finest first; clips: how many were added.
+    The n-th clip's places are the same in every set. Of a patch its projections on DIRECTIONS are kept, which are the
+    same in every set too. sizes: (T, H, W) of each level, finest first; clips: how many were added.
     """
 
     def __init__(self, expected: int = 1) -> None:
         self.clips, self.each = 0, max(1, min(PATCHES, MOST // expected))
         self.sizes: list[tuple[int, ...]] = []
         self._levels: list[_Level] = []
+        self._places: list[np.random.Generator] = []
 
     @torch.no_grad()
     def add(self, clips: Tensor) -> None:
@@ -41,10 +47,11 @@ class Patches:
         sizes = [tuple(level.shape[2:]) for level in levels]
         if self.sizes and sizes != self.sizes:
             raise ValueError(f"clips are {sizes[0]} (frames, rows, columns); those before were {self.sizes[0]}")
-        self.sizes, self._levels = sizes, self._levels or [_Level() for _ in sizes]
-        places = torch.Generator().manual_seed(0)
-        for index, (kept, level) in enumerate(zip(self._levels, levels, strict=True)):
-            kept.add(_cut(level, self.each, places), index)
+        if not self.sizes:
+            self.sizes, self._levels = sizes, [_Level() for _ in sizes]
+            self._places = [np.random.default_rng(index) for index in range(len(sizes))]
+        for index, level in enumerate(levels):
+            self._levels[index].add(_cut(level, self.each, self._places[index]), index)
         self.clips += len(clips)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -54,7 +61,7 @@ class Patches:
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, Tensor]) -> Patches:
-        """What `tensors` gave."""
+        """What `tensors` gave: to compare, not to add to."""
         patches = cls()
         patches.clips, patches.each = tensors["clips"].tolist()
         patches.sizes = [tuple(size) for size in tensors["sizes"].tolist()]
@@ -81,24 +88,31 @@ class _Level:
 
     def deviation(self) -> float:
         count, total, squares = self.sums.tolist()
-        return float(max(squares / count - (total / count) ** 2, 1e-12) ** 0.5)
+        return float(max(squares / count - (total / count) ** 2, ROUNDING ** 2) ** 0.5)
 
 
 def pyramid(clips: Tensor) -> list[Tensor]:
-    """The levels of clips (N, 3, T, H, W), finest first; enlarging and adding them up gives the clips."""
+    """The levels of clips (N, 3, T, H, W), of each level of space, finest first, those of time; enlarged in time, added
+    up, enlarged in space and added up they give the clips."""
+    return [level for detail in _halved(clips, (ALL, *PATCH[1:])) for level in _halved(detail, (PATCH[0], ALL, ALL))]
+
+
+def _halved(clips: Tensor, least: Triple) -> list[Tensor]:
+    """What each halving of those axes that are longer than `least` takes away, and what is left."""
     levels: list[Tensor] = []
     while True:
-        factors = tuple(2 if have > want else 1 for have, want in zip(clips.shape[2:], PATCH, strict=True))
-        if factors == (1, 1, 1):
+        t, h, w = (2 if have > want else 1 for have, want in zip(clips.shape[2:], least, strict=True))
+        if (t, h, w) == (1, 1, 1):
             return [*levels, clips]
-        coarse = shrink(clips, factors)  # type: ignore[arg-type]
-        levels.append(clips - enlarge(coarse, factors))  # type: ignore[arg-type]
+        coarse = shrink(clips, (t, h, w))
+        levels.append(clips - enlarge(coarse, (t, h, w)))
         clips = coarse
 
 
 def distances(real: Patches, fake: Patches) -> dict[str, float]:
     """The distance at each level, by its size "TxHxW"; 0 for the same clips. The unit is the standard deviation of the
-    real patches, the directions are the same at each call, sets of different sizes are compared by quantiles.
+    real patches (that of rounding, where they have less), the directions are the same at each call, sets of different
+    sizes are compared by quantiles.
     """
     if real.sizes != fake.sizes:
         raise ValueError(f"clips of {fake.sizes} cannot be compared with clips of {real.sizes} (frames, rows, columns)")
@@ -117,13 +131,19 @@ def patch_swd(real: Tensor, fake: Tensor) -> float:
     return sum(found.values()) / len(found)
 
 
-def _cut(level: Tensor, each: int, generator: torch.Generator) -> Tensor:
-    """(N * each, values): patches at places drawn once; whole clips where they are no larger than a patch."""
-    size = level.shape[2:]
-    cut = [min(have, want) for have, want in zip(size, PATCH, strict=True)]
-    room = [have - want + 1 for have, want in zip(size, cut, strict=True)]
-    places = {tuple(int(torch.randint(r, (), generator=generator)) for r in room) for _ in range(each)}
-    return torch.cat([level[:, :, t:t + cut[0], i:i + cut[1], j:j + cut[2]].flatten(1) for t, i, j in sorted(places)])
+def _cut(level: Tensor, each: int, places: np.random.Generator) -> Tensor:
+    """(N * each, values): patches at random places; whole clips, once, where they are no larger than a patch. Places
+    that would reach over an edge lie at it: else the first and the last frame would be seen least of all."""
+    size = np.array(level.shape[2:])
+    cut = np.minimum(size, PATCH)
+    each = min(each, int((size - cut + 1).prod()))
+    drawn = (places.random((len(level), each, 3)) * (size + cut - 1)).astype(np.int64) - (cut - 1)
+    at = torch.from_numpy(drawn.clip(0, size - cut)).to(level.device).flatten(0, 1)
+    clip = torch.arange(len(level), device=level.device).repeat_interleave(each)
+    windows = level
+    for axis, length in enumerate(cut.tolist(), start=2):
+        windows = windows.unfold(axis, length, 1)
+    return windows[clip, :, at[:, 0], at[:, 1], at[:, 2]].flatten(1)
 
 
 def _between(a: Tensor, b: Tensor) -> float:

@@ -45,7 +45,8 @@ def test_copies_of_training_clips_are_found():
     generator = torch.Generator().manual_seed(0)
     real, turned, fresh = (torch.randn(400, 8, generator=generator) for _ in range(3))
     scale = real.std(0)
-    held = memorisation.nearest(real[:200], real, scale, left_out=0)
+    own = torch.arange(400)
+    held = memorisation.nearest(real[:200], real, scale, left_out=(own[:200], own))
     copies = real[150:350] + 0.01 * torch.randn(200, 8, generator=generator)
     copied = memorisation.nearest(copies, real, scale)
     assert copied.index.tolist() == list(range(150, 350))
@@ -55,7 +56,7 @@ def test_copies_of_training_clips_are_found():
     assert again.index.tolist() == copied.index.tolist() and torch.equal(again.distance, copied.distance)
     # What is left out is as far from the rest as what was never there, and other halves of it are alike.
     for others in (memorisation.nearest(fresh, real, scale),
-                   memorisation.nearest(real[200:], real, scale, left_out=200)):
+                   memorisation.nearest(real[200:], real, scale, left_out=(own[200:], own))):
         found = memorisation.compare(others, held)
         assert found["near_share"] == pytest.approx(0.05, abs=0.03)
         assert found["near_ratio"] == pytest.approx(1, abs=0.1)
@@ -63,8 +64,12 @@ def test_copies_of_training_clips_are_found():
 
 def test_a_clip_that_is_left_out_is_not_its_own_nearest():
     clips = torch.arange(3000.0).square()[:, None]                    # more than one part of the search
-    found = memorisation.nearest(clips[500:], clips, torch.ones(1), left_out=500)
+    own = torch.arange(3000)
+    found = memorisation.nearest(clips[500:], clips, torch.ones(1), left_out=(own[500:], own))
     assert found.index.tolist() == list(range(499, 2999))
+    pairs = own // 2                                                  # two windows of each clip: neither counts
+    found = memorisation.nearest(clips[500:], clips, torch.ones(1), left_out=(pairs[500:], pairs))
+    assert found.index.tolist() == [*(i + 1 if i % 2 else i - 1 for i in range(500, 2999)), 2997]
 
 
 def test_a_set_is_as_similar_as_its_neighbours_are():

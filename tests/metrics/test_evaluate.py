@@ -12,9 +12,12 @@ from pvswgan import checkpoint
 from pvswgan.checkpoint import build_generator, save_network
 from pvswgan.data.format import DataError
 from pvswgan.data.sources import open_store
+from pvswgan.latents import sample_latents
 from pvswgan.metrics import evaluate as ev
-from pvswgan.metrics import report
+from pvswgan.metrics import features, report
 from pvswgan.metrics.evaluate import Result, evaluate
+from pvswgan.metrics.extractors import make
+from pvswgan.metrics.sets import as_bytes
 from pvswgan.video import to_uint8
 from train.config import parse
 
@@ -50,7 +53,7 @@ def result(model, store, cache):
 
 
 def test_the_floor_is_better_than_an_untrained_model(result):
-    assert {"fid", "kid", "is", "precision", "recall", "swd", "swd 8x16x16", "swd 4x8x8", "diversity", "ms_ssim",
+    assert {"fid", "kid", "is", "precision", "recall", "swd", "swd 8x16x16", "swd 8x8x8", "diversity", "ms_ssim",
             "motion", "motion_distance", "direction_distance", "frozen", "flicker", "near_share",
             "near_ratio"} <= result.values.keys()
     for name, columns in result.values.items():
@@ -91,8 +94,8 @@ def test_a_training_that_copies_is_found_out(model, store, result, cache, turned
             return getattr(model, name)
 
         def generate(self, z):
-            reals = ev.training_clips(model, store, 0, None)
-            clips = reals.sampler.read(40, len(z), reals.size)      # some of them, across the measured halves
+            reals, searched = ev.training_clips(model, store, 0, None)
+            clips = reals.read(searched, slice(40, 40 + len(z)))    # some of them, across the measured halves
             reals.sampler.close()
             return clips.flip(4) if turned else clips
 
@@ -102,12 +105,58 @@ def test_a_training_that_copies_is_found_out(model, store, result, cache, turned
     assert found.nearest[:4] == [40, 41, 42, 43]
 
 
+@pytest.mark.parametrize("most", [2000, 150])
+def test_a_copy_of_another_moment_of_a_longer_clip_is_found(model, cache, tmp_path, monkeypatch, most):
+    """Clips have 24 frames, the network's 8, every second one: ten windows each, all searched, or 150 of them."""
+    long = open_store("toyfaces", None, 16, frames=24, clips=40, cache=tmp_path)
+    monkeypatch.setattr(ev, "SEARCHED", most)
+    monkeypatch.setitem(model.config["data"], "stride", 2)
+    reals, searched = ev.training_clips(model, long, 0, None)
+    assert len(searched.clip) == min(most, 40 + 40 * 10)
+    assert len(set(searched.clip[:40].tolist())) == 40, "at first each once"
+    assert most == 150 or len(set(zip(searched.clip[40:].tolist(), searched.start[40:].tolist(), strict=True))) == 400
+
+    class Copies:
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+        def generate(self, z):
+            return reals.read(searched, slice(60, 60 + len(z)))
+
+    found = evaluate(Copies(), long, clips=20, cache=cache)
+    reals.sampler.close()
+    assert found.protocol["searched"] == len(searched.clip)
+    assert found.values["near_share"]["value"] == 1 and found.values["near_ratio"]["value"] < 0.1
+    ours = [tuple(column[place] for column in searched) for place in found.nearest]
+    assert ours == [tuple(column[60 + i] for column in searched) for i in range(16)]
+    pairs = report.nearest_pairs(found, model, long, 16)[32:]
+    assert not any(np.array_equal(a, b) for a, b in zip(pairs[::2], pairs[1::2], strict=True)), "of other clips"
+
+
+def test_of_more_clips_than_are_searched_the_searched_ones_make_the_floor(model, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(ev, "SEARCHED", 40)
+    found = evaluate(model, store, clips=48, cache=tmp_path)
+    assert (found.protocol["searched"], found.protocol["clips"]) == (40, 48)
+    assert found.values["near_ratio"]["floor"] == pytest.approx(1, abs=0.3)
+
+
+def test_tgans_inception_score_is_of_all_samples_however_few_the_real_clips(model, store, tmp_path):
+    eyes = make("clipnet")
+    alone = replace(eyes, name="stand-in", protocol=eyes.protocol | {"splits": 1}, scores_all=True)
+    found = evaluate(model, store, clips=300, extractor=alone, cache=tmp_path)
+    assert (found.protocol["clips"], found.protocol["scored"]) == (48, 300)
+    logits = eyes.describe(as_bytes(model.generate(sample_latents(300, model.latent_dim, 0))))[1]
+    assert found.values["is"]["value"] == pytest.approx(features.inception_score(logits, 1)[0], rel=1e-4)
+    assert "(Inception Score of 300)" in report.sentence(found)
+    assert evaluate(model, store, clips=300, extractor=eyes, cache=tmp_path).protocol["scored"] == 48
+
+
 def test_pairs_are_those_that_were_found(model, store, result):
     pairs = report.nearest_pairs(result, model, store, 4)
     assert pairs.shape == (16, 8, 16, 16, 3)
-    reals = ev.training_clips(model, store, 0, None)
-    own = to_uint8(reals.sampler.read(0, 4, reals.size))
-    near = [to_uint8(reals.sampler.read(place, 1, reals.size))[0] for place in result.nearest[:4]]
+    reals, searched = ev.training_clips(model, store, 0, None)
+    own = to_uint8(reals.read(searched, slice(4)))
+    near = [to_uint8(reals.read(searched, slice(place, place + 1)))[0] for place in result.nearest[:4]]
     reals.sampler.close()
     assert np.array_equal(pairs[8::2], own) and np.array_equal(pairs[1:8:2], np.stack(near))
     assert not any(np.array_equal(a, b) for a, b in zip(pairs[8::2], pairs[9::2], strict=True)), "itself is left out"

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from pvswgan.metrics import extractors
-from pvswgan.metrics.extractors import C3D, ExtractorError, make
+from pvswgan.metrics.extractors import C3D, ExtractorError, file_hash, make
 
 
 class Twelve(torch.nn.Module):
@@ -126,11 +126,12 @@ def test_without_a_network_inception_says_how_to_bring_its_file(monkeypatch):
 
 
 @pytest.mark.slow
-def test_inception_sees_four_frames_of_each_clip(monkeypatch):
+def test_inception_sees_four_frames_of_each_clip(monkeypatch, tmp_path):
     """With random weights: its own cannot be fetched here."""
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: {})
+    torch.save({}, tmp_path / "inception.pth")
     monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda *_, **__: None)
-    extractor = make("inception")
+    extractor = make("inception", tmp_path / "inception.pth")
+    assert extractor.protocol["weights"] == file_hash(tmp_path / "inception.pth"), "as anyone can compute it"
     features, logits = extractor.describe(torch.rand(2, 3, 8, 16, 16) * 2 - 1)
     assert features.shape == (8, 2048)
     assert logits.shape == (8, 1008)
