@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ FACES = 1024  # samples whose factors are read
 WALKED = 64  # samples that are moved along a direction
 STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)  # standard deviations
 PLACE = ("stage", "frames", "resolution", "alpha", "phase")  # of the last line of statistics
+POLL_S = 1.0
 TOLD = 0.05  # share of a factor's variance from which it is told of
 say = Console(markup=False, highlight=False).print
 
@@ -52,32 +54,53 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
          threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all")] = None,
          clips: Annotated[int, typer.Option(min=32, help="samples of the evaluation")] = 1000,
          train: Annotated[bool, typer.Option(help="train on; --no-train: ship what there is")] = True,
-         kimg: Annotated[float | None, typer.Option(min=0, help="ship the networks of then (the whole plan is trained "
-                                                        "first); default: the last")] = None,
+         kimg: Annotated[float | None, typer.Option(min=0, help="train no further, and ship the networks of then; "
+                                                        "default: to the end of the plan")] = None,
+         remeasure: Annotated[bool, typer.Option("--measure", help="train and ship nothing: measure again what is in "
+                                                                   "the folder, as after a change of the measures")
+                              ] = False,
          ) -> None:
     """Train both (or go on), evaluate, and fill the folder."""
+    if remeasure:
+        for loss in LOSSES:
+            measure_again(out / f"{name}-{loss}.safetensors", clips)
+        return
     runs = [work / f"{name}-{loss}" for loss in LOSSES]
     if train:
         precision: list[str] = []   # the first one's: what `auto` finds may differ, and nothing but the loss is to
         for run, loss in zip(runs, LOSSES, strict=True):
-            _train(config, run, [f"loss.name={loss}", "log.keep=1000", *precision], threads)
+            _train(config, run, [f"loss.name={loss}", "log.keep=1000", *precision], threads, kimg)
             precision = [f"precision={RunFolder(run).config()['precision']}"]
     at = common(runs, kimg)
     for run in runs:
         ship(run, at, out, clips)
 
 
-def _train(config: Path, run: Path, words: list[str], threads: int | None) -> None:
+def _train(config: Path, run: Path, words: list[str], threads: int | None, kimg: float | None) -> None:
     """Begin a training, or go on with it. Ends the command where it is stopped or fails."""
-    if finished(run):
+    if over(run, kimg):
         return
-    code = train_on(config, run, words, threads)
-    if code or not finished(run):
+    ended = threading.Event()
+
+    def stop_in_time() -> None:
+        while not ended.wait(POLL_S):
+            if kimg is not None and over(run, kimg):
+                RunFolder(run).request("stop")
+
+    threading.Thread(target=stop_in_time, daemon=True).start()
+    try:
+        code = train_on(config, run, words, threads)
+    finally:
+        ended.set()
+    if not over(run, kimg):
         raise typer.Exit(code or 130)
 
 
-def finished(run: Path) -> bool:
-    return (RunFolder(run).status() or {}).get("state") == "finished"
+def over(run: Path, kimg: float | None) -> bool:
+    """Whether it has come to the end of its plan, or has a network from after so many thousand clips."""
+    reached = kimg is not None and any(
+        int(path.name[:9]) == round(1000 * kimg) for path in network_checkpoints(run))
+    return reached or (RunFolder(run).status() or {}).get("state") == "finished"
 
 
 def common(runs: Sequence[Path], kimg: float | None = None) -> int:
@@ -112,8 +135,6 @@ def ship(run: Path, at: int, out: Path, clips: int) -> None:
 
 def _fill(run: Path, at: int, folder: Path, clips: int) -> str:
     """All of it into an empty folder, the network's file beside the rest; returns what was measured, for people."""
-    from pvswgan.metrics import evaluate
-
     source = next(path for path in network_checkpoints(run) if path.name.startswith(f"{at:09d}-"))
     model = checkpoint.load(source)
     target = folder / f"{run.name}.safetensors"
@@ -131,13 +152,31 @@ def _fill(run: Path, at: int, folder: Path, clips: int) -> str:
     store = store_of(config)
     named = name_directions(shipped, store)
     write_text(folder / "directions.json", json.dumps(named, indent=1) + "\n")
-    result = evaluate.evaluate(shipped, store, clips=clips, split=config.data.split)
-    result.about.update(model=f"asset:{run.name}", real="own")          # as the Evaluate page finds them
-    evaluate.save(result, folder / "metrics" / f"{at:09d}-{result.key}.json")
+    told = _measure(shipped, store, config.data.split, folder / "metrics", clips)
+    return told + "".join(f"\n    {direction}: {found['name']}" for direction, found in named.items())
+
+
+def measure_again(file: Path, clips: int) -> None:
+    """Of a network that was shipped. Its old results are gone once the new one is there."""
+    model, folder = checkpoint.load(file), file.with_suffix("") / "metrics"
+    config = Config.model_validate({key: model.config[key] for key in Config.model_fields if key in model.config})
+    before = set(folder.glob("*.json"))
+    say(f"{file} {_measure(model, store_of(config), config.data.split, folder, clips)}")
+    newest = max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    for path in before - {newest}:
+        path.unlink()
+
+
+def _measure(model: Model, store: ClipStore, split: str | None, folder: Path, clips: int) -> str:
+    """Into a file in the folder; returns what was found, for people."""
+    from pvswgan.metrics import evaluate
+
+    result = evaluate.evaluate(model, store, clips=clips, split=split)
+    result.about.update(model=f"asset:{model.path.stem}", real="own")   # as the Evaluate page finds them
+    evaluate.save(result, folder / f"{model.clips:09d}-{result.key}.json")
     fid, swd = (result.values[key] for key in ("fid", "swd"))
-    return (f"after {at / 1000:g} kimg: FID {fid['value']:.3g} "
-            f"(floor {fid['floor']:.3g}), SWD {swd['value']:.3g} (floor {swd['floor']:.3g})\n"
-            + "\n".join(f"    {direction}: {found['name']}" for direction, found in named.items()))
+    return (f"after {model.clips / 1000:g} kimg: FID {fid['value']:.3g} "
+            f"(floor {fid['floor']:.3g}), SWD {swd['value']:.3g} (floor {swd['floor']:.3g})")
 
 
 def shown(run: Path, at: int) -> list[Path]:

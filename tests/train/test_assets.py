@@ -1,10 +1,12 @@
 """What assets/ ships is made from nothing, from runs of equal length; and what is shipped is sound."""
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer
 import yaml
 
 from pvswgan import checkpoint, factor_reader
@@ -27,7 +29,8 @@ def test_a_pair_is_trained_measured_and_shipped(tmp_path, monkeypatch):
     config = tmp_path / "pair.yaml"
     config.write_text(yaml.safe_dump(CONFIG))
     out = tmp_path / "assets"
-    assets.main(config=config, work=tmp_path / "runs", out=out, name="pair", threads=1, clips=48, train=True)
+    assets.main(config=config, work=tmp_path / "runs", out=out, name="pair", threads=1, clips=48, train=True,
+                kimg=None, remeasure=False)
     models = {loss: checkpoint.load(out / f"pair-{loss}.safetensors") for loss in assets.LOSSES}
     assert models["swgan"].clips == models["wgan-gp"].clips == 192
     differ = {key for key in models["swgan"].config if models["swgan"].config[key] != models["wgan-gp"].config[key]}
@@ -44,6 +47,13 @@ def test_a_pair_is_trained_measured_and_shipped(tmp_path, monkeypatch):
         assert (whole.sample(2) - models[loss].sample(2)).abs().max() < 0.05  # half precision
     newest = tmp_path / "runs" / "pair-swgan" / "checkpoints" / "000000192-network.safetensors"
     newest.unlink()  # the last one that both have is an earlier one
+    for loss in assets.LOSSES:                                        # an older result is there: it goes
+        [file] = (out / f"pair-{loss}" / "metrics").iterdir()
+        first = json.loads(file.read_text())
+        file.rename(file.with_name("000000192-older.json"))
+        assets.measure_again(out / f"pair-{loss}.safetensors", 48)
+        [again] = (out / f"pair-{loss}" / "metrics").iterdir()
+        assert again.name == file.name and json.loads(again.read_text())["values"] == first["values"]
     assert assets.common([tmp_path / "runs" / f"pair-{loss}" for loss in assets.LOSSES]) == 128
 
 
@@ -62,10 +72,39 @@ def test_both_compute_in_the_number_format_that_the_first_one_found(tmp_path, mo
     monkeypatch.setattr(assets, "common", lambda *_: 0)
     monkeypatch.setattr(assets, "ship", lambda *_: None)
     assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
-                kimg=None)
+                kimg=None, remeasure=False)
     assert [RunFolder(tmp_path / "runs" / f"pair-{loss}").config()["precision"] for loss in assets.LOSSES] == [
         "bfloat16", "bfloat16"]
     assert [words[0] for words in asked] == ["loss.name=swgan", "loss.name=wgan-gp"]
+
+
+def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
+    """Half an hour of more training is not to be waited for; and a second call finds that all is done."""
+    asked = []
+
+    def train_on(config, run, words, threads):
+        """A training that has its network of then, and goes on until it is told to stop."""
+        asked.append(run.name)
+        (run / "checkpoints").mkdir(parents=True)
+        (run / "config.yaml").write_text("precision: float32")
+        (run / "checkpoints" / "000002000-network.safetensors").touch()
+        until = time.monotonic() + 30
+        while not (run / "requests" / "stop").exists():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return 130
+
+    monkeypatch.setattr(assets, "POLL_S", 0.01)
+    monkeypatch.setattr(assets, "train_on", train_on)
+    monkeypatch.setattr(assets, "ship", lambda run, at, *_: asked.append((run.name, at)))
+    for _ in range(2):
+        assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
+                    kimg=2.0, remeasure=False)
+    assert asked == ["pair-swgan", "pair-wgan-gp", *2 * [("pair-swgan", 2000), ("pair-wgan-gp", 2000)]]
+    with pytest.raises(typer.Exit):  # one that ends before has failed, or was stopped by hand
+        monkeypatch.setattr(assets, "train_on", lambda *_: 130)
+        assets.main(config=tmp_path, work=tmp_path / "other", out=tmp_path, name="pair", threads=1, clips=48,
+                    train=True, kimg=2.0, remeasure=False)
 
 
 def test_what_cannot_be_read_off_real_clips_names_no_direction(monkeypatch):
