@@ -43,7 +43,9 @@ def caption(result: dict[str, Any]) -> str:
     """Machine, date, precision and measured rates, in one paragraph."""
     return (f"{result['machine']}, {result['date']}. Engine in {result['precision']}; reference in float32, TF32 "
             f"{'on' if result['tf32'] else 'off'}. Best matrix rate {result['matrix_tflops']:.3g} TFLOP/s, "
-            f"memory {result['bandwidth_gbs']:.3g} GB/s, measured in the same run.")
+            f"memory {result['bandwidth_gbs']:.3g} GB/s, measured in the same run"
+            + (". A share above 100 % means that the machine was busier while these were measured"
+               if any((row.get("share") or 0) > 1 for row in result["rows"]) else "") + ".")
 
 
 def markdown(name: str, result: dict[str, Any]) -> str:

@@ -24,6 +24,10 @@ class Rates:
     flops: float
     bandwidth: float
 
+    def best(self, other: Rates) -> Rates:
+        """The higher of each: what a busy moment has hidden the other may have seen."""
+        return Rates(max(self.flops, other.flops), max(self.bandwidth, other.bandwidth))
+
     def seconds(self, layer: Layer, batch: int, size: int) -> float:
         """Of one pass over a batch with elements of `size` bytes: the longer of arithmetic and traffic."""
         moved = (batch * (layer.inputs + layer.outputs) + layer.weights) * (4 if layer.images else size)

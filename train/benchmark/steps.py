@@ -41,6 +41,15 @@ def steps_table(config: Config, device: torch.device, stages: Sequence[int], sec
     return rows
 
 
+def against(rows: Sequence[dict[str, Any]], config: Config, rates: Rates) -> None:
+    """Set rows that were measured before against other rates: new roofline_s and share."""
+    for row in rows:
+        size = 2 if config.precision == "bfloat16" else 4
+        row["roofline_s"] = step_seconds(config, row["stage"], row["batch"], rates, size)
+        if row["engine_s"] is not None:
+            row["share"] = row["roofline_s"] / row["engine_s"]
+
+
 def _row(engine: Engine, plain: Reference, stage: int, seconds: float, rates: Rates) -> dict[str, Any]:
     plan, batch, device = engine.plan, engine.batches[stage], engine.device
     frames, side = plan.sizes[stage]
