@@ -107,5 +107,8 @@ def own_memory(engine: Engine) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a training could have now."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    """Bytes that a training could have now. On a GPU with what PyTorch holds here: a training is another process, and
+    begins when the estimate that asks has ended."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    return psutil.virtual_memory().available

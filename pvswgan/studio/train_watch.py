@@ -40,6 +40,12 @@ PLOTTED = (
     "fid_floor",
     "swd",
     "swd_floor",
+    "recall",
+    "recall_floor",
+    "motion_distance",
+    "motion_distance_floor",
+    "flicker",
+    "flicker_floor",
     "event",
 )
 SHOWN = (

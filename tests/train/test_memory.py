@@ -12,7 +12,7 @@ from tests.train import tiny
 from train.__main__ import app as command_line
 from train.config import load, parse
 from train.engine import Engine
-from train.memory import LiveBytes, process_memory, step_memory
+from train.memory import LiveBytes, free_memory, process_memory, step_memory
 
 ROOT = Path(__file__).parents[2]
 GROWTH = {"stages": [[4, 4], [4, 8], [8, 16]], "fade_kimg": [0, 0, 0.064], "stable_kimg": 0.064}
@@ -132,3 +132,10 @@ def test_the_dry_run_tells_it(setting, headings, tmp_path, monkeypatch, capsys):
     row = next(line for line in out.splitlines() if "size TxHxW" in line)
     assert [cell.strip() for cell in row.split("┃")[9:-1]] == headings
     assert "are free on cpu now" in out
+
+
+def test_what_pytorch_holds_on_a_gpu_is_free_for_a_training(monkeypatch):
+    """An estimate has stepped the stages: its allocator keeps what they took, and a training is another process."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 << 30, 12 << 30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 8 << 30)
+    assert free_memory(torch.device("cuda:0")) == 11 << 30

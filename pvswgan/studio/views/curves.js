@@ -14,7 +14,7 @@
   const pvs = (window.pvs = window.pvs || {});
 
   // A line: its key in the statistics, its name, its colour, and how it is drawn: "raw" is smooth already, "dots"
-  // and "floor" are measured now and then, "edge" and "band" are thin, with a shade from the edge before to the band.
+  // and "floor" are measured now and then, at each stage by a protocol of its own; "edge" and "band" are thin, with a shade from the edge before to the band.
   const PANELS = [
     { id: "losses", title: "Losses", shown: true, lines: [["loss_G", "generator", 0], ["loss_D", "critic", 1]] },
     { id: "distance", title: "Critic’s distance", shown: true, lines: [["distance", "real to generated", 2]] },
@@ -28,6 +28,12 @@
       ["fid_floor", "floor", 4, "floor"]] },
     { id: "swd", title: "SWD at snapshots (dashed: other real clips)", shown: true, lines: [["swd", "samples", 2, "dots"],
       ["swd_floor", "floor", 4, "floor"]] },
+    { id: "recall", title: "Recall at snapshots (dashed: other real clips)", lines: [["recall", "samples", 2, "dots"],
+      ["recall_floor", "floor", 4, "floor"]] },
+    { id: "motion", title: "Distance of motion (dashed: other real clips)", lines: [["motion_distance", "samples", 2, "dots"],
+      ["motion_distance_floor", "floor", 4, "floor"]] },
+    { id: "flicker", title: "Flicker (dashed: other real clips)", lines: [["flicker", "samples", 2, "dots"],
+      ["flicker_floor", "floor", 4, "floor"]] },
     { id: "memory", title: "Memory (MB)", lines: [["memory_mb", "MB", 1, "raw"]] },
   ];
   const USUAL = PANELS.filter((panel) => panel.shown).map((panel) => panel.id);
@@ -227,7 +233,7 @@
         const base = { x, name, type: "scatter", mode, legend: `legend${axis}`, legendgroup: key,
           xaxis: `x${axis}`, yaxis: `y${axis}`, connectgaps: false, showlegend: panel.lines.length > 1 };
         if (kind === "dots" || kind === "floor") {
-          return traces.push({ ...base, y: values, uid: key, mode: "lines+markers", connectgaps: true, marker: { size: 5 },
+          return traces.push({ ...base, ...this._measured(values), uid: key, mode: "lines+markers", marker: { size: 5 },
             line: { color, width: 2, dash: kind === "floor" ? "dash" : "solid" }, hovertemplate: "%{y:.4g}" });
         }
         if (kind) {
@@ -242,6 +248,24 @@
           hovertemplate: "%{y:.4g} <span style='opacity:.6'>(raw %{customdata:.4g})</span>" });
       }));
       return traces;
+    }
+
+    // Points where there are values, and a gap where a stage begins: clips of two sizes are not compared.
+    _measured(values) {
+      const found = { x: [], y: [] };
+      let before = null;
+      this.rows.forEach(({ clips }, i) => {
+        if (values[i] === null) return;
+        const stage = this.stages.filter(({ start }) => start <= clips).length;
+        if (before !== null && stage !== before) {
+          found.x.push(clips / 1000);
+          found.y.push(null);
+        }
+        before = stage;
+        found.x.push(clips / 1000);
+        found.y.push(values[i]);
+      });
+      return found;
     }
 
     _layout() {
