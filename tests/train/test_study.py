@@ -136,6 +136,15 @@ def test_the_studies_that_come_with_the_project_are_sound(file, arms):
     assert study.minutes == first.minutes and all(study.arms[arm] == first.arms[arm] for arm in arms)
 
 
+def test_the_study_for_a_gpu_asks_all_systems_at_the_size_that_they_were_published_for():
+    study, first = plan.load(ROOT / "configs" / "study-gpu.yaml"), plan.load(ROOT / "configs" / "study.yaml")
+    cells = plan.trainings(study)
+    assert {cell.arm for cell in cells} == set(first.arms) - {"zeros"} and {cell.seed for cell in cells} == {0, 1, 2}
+    assert {cell.config.plan().sizes[-1] for cell in cells} == {(16, 64)}
+    for arm in ("mocogan", "tgan", "videogan"):
+        assert study.arms[arm]["train"] == first.arms[arm]["train"], "as published, whatever the size"
+
+
 def test_the_studies_of_precision_and_of_a_larger_size_compare_one_thing_each():
     for file, size, pairs, apart in (
             ("study-precision.yaml", (8, 16), [("float32", "bfloat16"), ("wgan-gp-float32", "wgan-gp-bfloat16")],

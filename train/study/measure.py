@@ -38,8 +38,9 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
         "parameters": parameters(training), "cost": cost(status, ticks),
         "failed": status.get("error") if status.get("state") == "failed" else None}
     store, moments, last = store_of(config), [], None
+    device = str(status.get("device", "cpu")) if torch.cuda.is_available() else "cpu"
     for share, path in networks(study, run, ticks, status):
-        model = checkpoint.load(path)
+        model = checkpoint.load(path, device)
         whole = (model.frames, model.resolution) == config.plan().sizes[-1]
         at = {"share": share, "clips": model.clips, "stage": model.stage, "alpha": model.alpha,
               "size": f"{model.frames}x{model.resolution}x{model.resolution}", "values": None}
