@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -226,6 +226,23 @@ def label(measure: str) -> str:
     if measure.endswith("_deviation"):
         return f"{MEASURES[measure.removesuffix('_deviation')][0]}, deviation"
     return MEASURES[measure][0]
+
+
+def about_level(measure: str, measures: Iterable[str]) -> str:
+    """What a level of the SWD holds, among those that were measured: "quick change of large areas"; "" of others."""
+    def size(name: str) -> tuple[int, int]:
+        frames, side, _ = map(int, name.removeprefix("swd ").split("x"))
+        return frames, side
+
+    levels = [size(name) for name in measures if name.startswith("swd ")]
+    if not measure.startswith("swd ") or len(levels) < 2:
+        return ""
+    (frames, side), times, sides = size(measure), {t for t, _ in levels}, {r for _, r in levels}
+    if (frames, side) == (min(times), min(sides)):
+        return "the clips as a whole"
+    quick = "quick" if frames == max(times) else "slow" if frames == min(times) else "slower"
+    where = "fine detail" if side == max(sides) else "large areas" if side == min(sides) else "coarser detail"
+    return f"{quick} change of {where}" if len(times) > 1 else where
 
 
 def better(measure: str) -> str:

@@ -14,7 +14,7 @@ from pvswgan import video
 from pvswgan.checkpoint import Model
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
-from pvswgan.metrics.evaluate import VERSION, Result, better, label, training_clips
+from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label, training_clips
 
 
 def figure(value: float) -> str:
@@ -37,7 +37,8 @@ def table(results: Sequence[Result]) -> Table:
     for name in results[0].values:
         found = [result.values[name] for result in results if name in result.values]
         columns = (spread([one[column] for one in found]) for column in ("value", "floor", "ceiling"))
-        shown.add_row(label(name), *columns, better(name))
+        level = about_level(name, results[0].values)
+        shown.add_row(f"{label(name)}: {level}" if level else label(name), *columns, better(name))
     return shown
 
 

@@ -173,6 +173,7 @@ def _table(group: list[tuple[str, Result]], first: Result | None) -> dict[str, A
     result = group[0][1]
     apart = report.differences(first, result) if first is not None and first.key != result.key else []
     rows = [{"id": name, "label": evaluate.label(name), "better": evaluate.better(name), "main": name in KEYS,
+             "about": evaluate.about_level(name, result.values),
              "floor": columns["floor"], "ceiling": columns["ceiling"],
              "values": [one.values.get(name, {}).get("value") for _, one in group]}
             for name, columns in result.values.items() if not name.endswith("_deviation")]

@@ -205,6 +205,17 @@ def test_too_few_clips_and_other_sizes_are_named(model, store, tmp_path):
         evaluate(model, small, cache=tmp_path)
 
 
+def test_what_a_level_holds_is_said():
+    levels = [f"swd {t}x{r}x{r}" for r in (32, 16, 8) for t in (16, 8, 4)]
+    said = {name: ev.about_level(name, ["fid", "swd", *levels]) for name in ["fid", "swd", *levels]}
+    assert said["fid"] == said["swd"] == ""
+    assert said["swd 16x32x32"] == "quick change of fine detail" and said["swd 4x32x32"] == "slow change of fine detail"
+    assert said["swd 16x8x8"] == "quick change of large areas" and said["swd 4x8x8"] == "the clips as a whole"
+    assert said["swd 8x16x16"] == "slower change of coarser detail"
+    assert ev.about_level("swd 4x16x16", ["swd 4x16x16", "swd 4x8x8"]) == "fine detail", "nothing of time to tell apart"
+    assert ev.about_level("swd 4x8x8", ["swd 4x8x8"]) == ""
+
+
 def test_a_result_is_kept_whole_and_a_changed_protocol_is_noticed(result, tmp_path):
     path = ev.save(result, tmp_path / "metrics" / "a.json")
     assert Result.from_json(path.read_text()) == result

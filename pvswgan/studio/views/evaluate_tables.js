@@ -64,7 +64,7 @@
       line.dataset.measure = row.id;
       line.hidden = !row.main && !all;
       const th = make("th", row.label, { scope: "row" });
-      th.append(make("small", BETTER[row.better] || ""));
+      th.append(make("small", [row.about, BETTER[row.better]].filter(Boolean).join(" · ")));
       line.append(th, ...row.values.map((value) => cell(value, row)), make("td", figure(row.floor)), make("td", figure(row.ceiling)));
     }
     scroll.append(table);
