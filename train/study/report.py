@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 from pvswgan.charts import HEIGHT, WIDTH, Line, chart
-from pvswgan.metrics.evaluate import Result, better, label
+from pvswgan.metrics.evaluate import Result, about_level, better, label
 from pvswgan.metrics.report import figure, sentence, spread
 from train.run import write_text
 from train.study.plan import Study, changed, trainings
@@ -118,20 +118,24 @@ def measures(study: Study, done: Sequence[Done]) -> str:
     """A row a measure: every arm, floor and ceiling."""
     arms = {arm: found for arm in study.arms if (found := [one for one in done if one.arm == arm])}
     head = [f"{arm} ({sum(one.result is not None for one in found)})" for arm, found in arms.items()]
+    version = min((one.result.protocol["measures"] for one in done if one.result), default=3)
     lines = [_row(["measure", *head, "floor", "ceiling"]), _row(["---"] * (len(head) + 3))]
     for measure in _all_measures(done):
         rows = [one.result.values[measure] for one in done if one.result and measure in one.result.values]
         if not rows:
             continue
         cells = [spread([v for one in found if (v := one.value(measure)) is not None]) for found in arms.values()]
-        lines.append(_row([f"{label(measure)} {ARROWS[better(measure)]}", *cells, figure(rows[0]["floor"]),
+        level = about_level(measure, _all_measures(done)) if version >= 3 else ""
+        name = f"{label(measure)}: {level}" if level else label(measure)
+        lines.append(_row([f"{name} {ARROWS[better(measure)]}", *cells, figure(rows[0]["floor"]),
                            figure(rows[0]["ceiling"])]))
     ended = [f"{one.facts['arm']}-{one.seed}: {one.facts['failed']}" for one in done if one.facts["failed"]]
-    old = any(one.result and one.result.protocol["measures"] < 2 for one in done)
     return ("Mean ± standard deviation over seeds (how many: in the head). ↓ lower is better, ↑ higher is better, "
             "≈ as the floor is best."
             + (" What is said of copies is left out: an earlier version of the measures searched a part of the "
-               "training clips." if old else "") + "\n\n" + "\n".join(lines)
+               "training clips." if version < 2 else "")
+            + (" The SWD is of an earlier version, which cut all clips at the same places and halved space and time "
+               "together (METRICS.md)." if version < 3 else "") + "\n\n" + "\n".join(lines)
             + ("\n\nFailed: " + "; ".join(ended) if ended else ""))
 
 
