@@ -97,9 +97,9 @@ def _train(config: Path, run: Path, words: list[str], threads: int | None, kimg:
 
 
 def over(run: Path, kimg: float | None) -> bool:
-    """Whether it has come to the end of its plan, or has a network from after so many thousand clips."""
+    """Whether it has come to the end of its plan, or has come so far (thousands of clips)."""
     reached = kimg is not None and any(
-        int(path.name[:9]) == round(1000 * kimg) for path in network_checkpoints(run))
+        int(path.name[:9]) >= round(1000 * kimg) for path in network_checkpoints(run))
     return reached or (RunFolder(run).status() or {}).get("state") == "finished"
 
 

@@ -37,8 +37,8 @@ class Measures:
         return self.share > 0 and self.spent + self._last <= self.share * trained
 
     def of(self, network: Path, split: str | None) -> dict[str, Any] | None:
-        """Measures a network file: {measure, measure_floor} for the statistics; the whole result lies in metrics/. None
-        where it cannot be had, said once, or where the run is to stop."""
+        """Measures a network file: {measure, measure_floor} and their "protocol", for the statistics; the whole result
+        lies in metrics/. None where it cannot be had, said once, or where the run is to stop."""
         begin = time.perf_counter()
         try:
             from pvswgan.metrics import evaluate
@@ -61,7 +61,7 @@ class Measures:
             self._last = time.perf_counter() - begin
             self.spent += self._last
         found = {name: result.values[name] for name in SHOWN if name in result.values}
-        return {name: row["value"] for name, row in found.items()} | {
+        return {"protocol": result.key} | {name: row["value"] for name, row in found.items()} | {
             f"{name}_floor": row["floor"] for name, row in found.items()}
 
     def _tell(self, what: str, done: int, total: int) -> None:

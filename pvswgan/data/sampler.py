@@ -99,18 +99,25 @@ class Sampler:
             return Draw(*(column[place] for column in first))
         return join([Draw(*(column[place[epoch == e]] for column in self._epoch(int(e)))) for e in np.unique(epoch)])
 
+    def many(self) -> int:
+        """How many windows the clips have, mirrored ones not counted."""
+        return (1 + self.reverse) * sum(int(self._room(stride).sum()) for stride in self.strides.tolist())
+
     def every(self) -> Draw:
-        """All windows that the clips have, each once and not mirrored, in the order of the store."""
+        """All of them, in the order of the store."""
         found = []
         for backwards in (False, True)[:1 + self.reverse]:
             for stride in self.strides.tolist():
-                room = self.store.lengths[self.usable] - (self.frames - 1) * stride
-                room = np.minimum(room, 1) if not self.offset else room
-                clip = np.repeat(self.usable, room.clip(0))
-                start = np.concatenate([np.arange(places) for places in room])
+                room = self._room(stride)
+                clip, start = np.repeat(self.usable, room), np.concatenate([np.arange(places) for places in room])
                 found.append(Draw(clip, start, np.full(len(clip), stride), np.zeros(len(clip), bool),
                                   np.full(len(clip), backwards)))
         return join(found)
+
+    def _room(self, stride: int) -> Array:
+        """Places where each usable clip's window can begin."""
+        room = (self.store.lengths[self.usable] - (self.frames - 1) * stride).clip(0)
+        return room if self.offset else np.minimum(room, 1)
 
     def _draw_epoch(self, epoch: int) -> Draw:
         """All that an epoch draws, in its order. Each kind has a generator of its own: one more changes no other."""

@@ -124,9 +124,9 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     latents = sample_latents(scored, model.latent_dim, seed)
     sources = {"real clips": reals.batches(0, count), "other real clips": reals.batches(count, count),
                "samples": samples(model, latents[:count]), "noise": noise(shape, count, seed)}
-    protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split) | {
-        "scored": scored, "searched": len(looked_in.clip)}
+    protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split) | {"searched": len(looked_in.clip)}
     key = _cache_key(protocol, model)
+    protocol |= {"scored": scored}                           # real clips do not depend on it
     steps = len(sources) * count
     total = steps + scored - count + len(looked_in.clip)
     sets = {}
@@ -229,20 +229,24 @@ def label(measure: str) -> str:
 
 
 def about_level(measure: str, measures: Iterable[str]) -> str:
-    """What a level of the SWD holds, among those that were measured: "quick change of large areas"; "" of others."""
+    """What a level of the SWD holds, among those that were measured: "quick change of large areas"; "" of others, and
+    of the levels of before version 3, which space and time share."""
     def size(name: str) -> tuple[int, int]:
         frames, side, _ = map(int, name.removeprefix("swd ").split("x"))
         return frames, side
 
     levels = [size(name) for name in measures if name.startswith("swd ")]
-    if not measure.startswith("swd ") or len(levels) < 2:
+    times, sides = {t for t, _ in levels}, {r for _, r in levels}
+    if not measure.startswith("swd ") or len(levels) < 2 or len(levels) != len(times) * len(sides):
         return ""
-    (frames, side), times, sides = size(measure), {t for t, _ in levels}, {r for _, r in levels}
+    frames, side = size(measure)
     if (frames, side) == (min(times), min(sides)):
         return "the clips as a whole"
     quick = "quick" if frames == max(times) else "slow" if frames == min(times) else "slower"
     where = "fine detail" if side == max(sides) else "large areas" if side == min(sides) else "coarser detail"
-    return f"{quick} change of {where}" if len(times) > 1 else where
+    if len(times) == 1:
+        return where
+    return f"{quick} change of {where}" if len(sides) > 1 else f"{quick} change"
 
 
 def better(measure: str) -> str:

@@ -46,8 +46,9 @@ def sentence(result: Result) -> str:
     """The protocol in words."""
     p, real = result.protocol, result.protocol["reals"]
     size = f"{p['frames']}x{p['resolution']}x{p['resolution']}"
-    scored = f" (Inception Score of {p['scored']:,})" if p.get("scored", p["clips"]) != p["clips"] else ""
-    return (f"{p['clips']:,} clips of {size}{scored}, seen by {p['extractor']['name']} "
+    scored = p.get("scored", p["clips"])
+    more = f" (the samples' Inception Score is of {scored:,})" if scored != p["clips"] else ""
+    return (f"{p['clips']:,} clips of {size}{more}, seen by {p['extractor']['name']} "
             f"(weights {p['extractor']['weights']}); real clips {real['sha256']}, seed {p['seed']}; "
             f"torch-fidelity {p['torch_fidelity']}. Protocol {result.key}.")
 

@@ -214,14 +214,15 @@ class Reals:
         return len(self.sampler.usable)
 
     def searched(self, most: int) -> Draw:
-        """What a copy is looked for in: each clip once, in the order of `batches`; where clips are longer than a window
-        all their windows too, or, where that is more than `most`, as many as are drawn at random."""
-        clips = len(self)
-        if clips >= most or len((every := self.sampler.every()).clip) == clips:
-            return self.sampler.draw(0, min(clips, most))
-        if clips + len(every.clip) > most:
-            return self.sampler.draw(0, most)                  # one epoch after another
-        return join([self.sampler.draw(0, clips), every])
+        """What a copy is looked for in: each clip once, in the order of `batches`, then its other windows; where there
+        are more than `most` windows, as many as are drawn at random, epoch by epoch."""
+        if (many := self.sampler.many()) > most or many == len(self):
+            return self.sampler.draw(0, min(many, most))
+        once, every = self.sampler.draw(0, len(self)), self.sampler.every()
+        first = set(zip(*(column.tolist() for column in once), strict=True))
+        others = [place for place, window in enumerate(zip(*(column.tolist() for column in every), strict=True))
+                  if window not in first]
+        return join([once, Draw(*(column[others] for column in every))])
 
     def read(self, drawn: Draw, rows: slice) -> Tensor:
         """Some of them."""

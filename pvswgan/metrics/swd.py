@@ -21,9 +21,10 @@ from pvswgan.conv import Triple, enlarge, shrink
 
 PATCH = (4, 8, 8)           # frames, rows, columns
 PATCHES = 16                # of each clip, at each level, as long as they are no more than
-MOST = 1 << 12              # of all clips: memory does not grow with their number
+MOST = 1 << 12              # of all clips: memory does not grow with their number; of more clips not all are cut
 DIRECTIONS = 256
 ROUNDING = 2 / 255 / 12 ** 0.5  # the deviation of what rounding to 8 bits adds to a clip in [-1, 1]
+VERSION = 3                 # of the measures, since which the distance is what it is
 ALL = 1 << 30               # frames, rows or columns: an axis that is not halved
 
 
@@ -36,6 +37,7 @@ class Patches:
 
     def __init__(self, expected: int = 1) -> None:
         self.clips, self.each = 0, max(1, min(PATCHES, MOST // expected))
+        self._every = -(-expected // MOST)
         self.sizes: list[tuple[int, ...]] = []
         self._levels: list[_Level] = []
         self._places: list[np.random.Generator] = []
@@ -51,7 +53,8 @@ class Patches:
             self.sizes, self._levels = sizes, [_Level() for _ in sizes]
             self._places = [np.random.default_rng(index) for index in range(len(sizes))]
         for index, level in enumerate(levels):
-            self._levels[index].add(_cut(level, self.each, self._places[index]), index)
+            cut = level[-self.clips % self._every::self._every]   # whatever batches they come in
+            self._levels[index].add(_cut(cut, self.each, self._places[index]), index)
         self.clips += len(clips)
 
     def tensors(self) -> dict[str, Tensor]:

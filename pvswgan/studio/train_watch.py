@@ -46,6 +46,7 @@ PLOTTED = (
     "motion_distance_floor",
     "flicker",
     "flicker_floor",
+    "protocol",
     "event",
 )
 SHOWN = (

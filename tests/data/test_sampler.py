@@ -130,6 +130,7 @@ def test_bytes_for_a_gpu_become_the_same_clips(store, monkeypatch, time):
         clips = to_clips(bytes_, frames)
         assert torch.equal(clips, plain.batch(3, 5, (frames, 8)))
         assert clips.is_contiguous(memory_format=torch.channels_last_3d)
+    raw._next[1].result()                                  # closing would cancel what has not begun
     plain.close()
     raw.close()
     assert pinned == [torch.uint8] * 4                     # two batches, and the two that were read ahead

@@ -102,6 +102,17 @@ def test_a_fault_in_any_frame_or_corner_shows_however_many_clips_there_are(expec
         assert distances(of_real, found)["16x16x16"] > 0.005, where
 
 
+def test_of_many_clips_not_all_are_cut_and_batches_change_nothing(monkeypatch):
+    monkeypatch.setattr(swd, "MOST", 40)
+    clips = _clips(100, size=(4, 8, 16))
+    whole, parts = Patches(100), Patches(100)
+    whole.add(clips)
+    for part in clips.split(7):
+        parts.add(part)
+    kept = [patches.tensors()["0.values"] for patches in (whole, parts)]
+    assert len(kept[0]) == 34 and torch.allclose(*kept, atol=1e-5) and whole.clips == parts.clips == 100
+
+
 def test_clips_that_hold_still_are_measured_by_what_rounding_adds():
     """Real clips without any movement have no deviation of their own at the levels of quick change."""
     still = _clips(40, 3)[:, :, :1].expand(-1, -1, 16, -1, -1)

@@ -87,6 +87,7 @@ def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
         asked.append(run.name)
         (run / "checkpoints").mkdir(parents=True)
         (run / "config.yaml").write_text("precision: float32")
+        (run / "checkpoints" / "000001000-network.safetensors").touch()
         (run / "checkpoints" / "000002000-network.safetensors").touch()
         until = time.monotonic() + 30
         while not (run / "requests" / "stop").exists():
@@ -101,6 +102,9 @@ def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
         assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
                     kimg=2.0, remeasure=False)
     assert asked == ["pair-swgan", "pair-wgan-gp", *2 * [("pair-swgan", 2000), ("pair-wgan-gp", 2000)]]
+    with pytest.raises(CheckpointError, match=r"--kimg is 1\.5; both have checkpoints at 1, 2"):
+        assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
+                    kimg=1.5, remeasure=False)  # there is no network of then, and none will come
     with pytest.raises(typer.Exit):  # one that ends before has failed, or was stopped by hand
         monkeypatch.setattr(assets, "train_on", lambda *_: 130)
         assets.main(config=tmp_path, work=tmp_path / "other", out=tmp_path, name="pair", threads=1, clips=48,

@@ -14,7 +14,8 @@ import torch
 from typer.testing import CliRunner
 
 import pvswgan
-from pvswgan.checkpoint import CheckpointError, read_tensors
+from pvswgan.checkpoint import CheckpointError, read_tensors, save_tensors
+from pvswgan.metrics import swd
 from train.config import load
 from train.engine import Engine
 from train.gpu import training, visit
@@ -91,6 +92,9 @@ def test_a_visit_and_a_later_one_that_goes_on(tmp_path):
     with Image.open(first / "samples.png") as sheet:                              # reals and both models
         assert sheet.size == (8 * 8, 3 * SHOWN * 8 + 2 * 2)
 
+    state = first / "toyfaces-swgan-state.safetensors"                            # as an earlier version judged it
+    tensors, info = read_tensors(state)
+    save_tensors(state, tensors, info | {"best": {"stage": 2, "distance": 0.0, "clips": 240}})
     for path in first.iterdir():
         path.chmod(0o444)                                                         # as what comes back may be
     before = {f.name: f.read_bytes() for f in first.iterdir()}
@@ -98,6 +102,8 @@ def test_a_visit_and_a_later_one_that_goes_on(tmp_path):
                   "--set", "growth.stable_kimg=[0.048,0.048,0.096]")
     assert "goes on at 0.24 kimg; its state is whole" in said
     assert _clips(second, "toyfaces-swgan") == 288
+    best = read_tensors(second / "toyfaces-swgan-state.safetensors")[1]["best"]
+    assert best["distance"] > 0 and best["swd"] == swd.VERSION, "judged again"
     assert {f.name: f.read_bytes() for f in first.iterdir()} == before
     _check_limits(second)
     said = _visit("--minutes", "1", "--out", second, "--from", second, *NO_TESTS, "--models", "toyfaces-swgan", *SHORT,
@@ -140,7 +146,7 @@ def test_a_model_that_fails_leaves_the_other_its_time(tmp_path, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("the GPU is full")
 
-    monkeypatch.setattr(training, "patch_swd", full)
+    monkeypatch.setattr(training.swd, "patch_swd", full)
     broken = tmp_path / "broken.yaml"
     broken.write_text("# Clips that are not there.\ndata: {source: videos, path: /nowhere}\n")
     box = Outbox(out, ["broken", "toyfaces-swgan"], None, time.monotonic())

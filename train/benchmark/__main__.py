@@ -65,7 +65,7 @@ def steps(context: typer.Context,
               "precision": settings.precision, "tf32": tf32 and where.type == "cuda",
               "rows": rows}
     for stage in chosen:                                     # written as it goes: on a lent machine time may run out
-        rows += steps_table(settings, where, [stage], seconds, rates, lambda text: console.print(text, style="dim"))
+        rows += steps_table(settings, where, [stage], seconds, lambda text: console.print(text, style="dim"))
         rates = rates.best(measure_rates(where, dtype))      # the machine may have been busy before: not a high share
         against(rows, settings, rates)
         result |= {"matrix_tflops": rates.flops / 1e12, "bandwidth_gbs": rates.bandwidth / 1e9}

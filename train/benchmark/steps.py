@@ -23,34 +23,34 @@ LEAST_TRIALS = 2
 MOST_TRIALS = 50
 
 
-def steps_table(config: Config, device: torch.device, stages: Sequence[int], seconds: float, rates: Rates,
+def steps_table(config: Config, device: torch.device, stages: Sequence[int], seconds: float,
                 say: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
     """One row a stage, at alpha 1: both step in turn for about `seconds` after one step each to warm up.
 
     config.precision must be float32 or bfloat16. Rows: stage, size, batch; engine_s and reference_s, seconds of the
-    quickest whole step (critic with penalty, generator, average); engine and reference, clips/s; ratio; roofline_s, the
-    least time a step could take, and its share that the engine reaches; engine_mb and reference_mb, the greatest memory
-    of a step above what the networks and optimisers hold, megabytes; tflops, the engine's rate. None where the
-    reference ran out of memory.
+    quickest whole step (critic with penalty, generator, average); engine and reference, clips/s; ratio; engine_mb and
+    reference_mb, the greatest memory of a step above what the networks and optimisers hold, megabytes; tflops, the
+    engine's rate. None where the reference ran out of memory. (roofline_s and share: `against`.)
     """
     engine, plain = Engine(config, device, config.precision), Reference(config, device)
     rows = []
     for stage in stages:
         say(f"stage {stage}: {engine.plan.stages[stage].name}, {engine.batches[stage]} clips a step")
-        rows.append(_row(engine, plain, stage, seconds, rates))
+        rows.append(_row(engine, plain, stage, seconds))
     return rows
 
 
 def against(rows: Sequence[dict[str, Any]], config: Config, rates: Rates) -> None:
-    """Set rows that were measured before against other rates: new roofline_s and share."""
+    """Set rows of steps_table against what the machine can do: roofline_s, the least time a step could take, and share,
+    how much of it the engine reaches."""
+    size = 2 if config.precision == "bfloat16" else 4
     for row in rows:
-        size = 2 if config.precision == "bfloat16" else 4
         row["roofline_s"] = step_seconds(config, row["stage"], row["batch"], rates, size)
         if row["engine_s"] is not None:
             row["share"] = row["roofline_s"] / row["engine_s"]
 
 
-def _row(engine: Engine, plain: Reference, stage: int, seconds: float, rates: Rates) -> dict[str, Any]:
+def _row(engine: Engine, plain: Reference, stage: int, seconds: float) -> dict[str, Any]:
     plan, batch, device = engine.plan, engine.batches[stage], engine.device
     frames, side = plan.sizes[stage]
     real = torch.rand(batch, 3, frames, side, side, device=device) * 2 - 1
@@ -73,15 +73,13 @@ def _row(engine: Engine, plain: Reference, stage: int, seconds: float, rates: Ra
             del works[name]
             _free(device)
     best = _in_turn(works, device, seconds)
-    size = 2 if engine.G.dtype == torch.bfloat16 else 4
-    least = step_seconds(engine.config, stage, batch, rates, size)
-    row: dict[str, Any] = {"stage": stage, "size": plan.stages[stage].name, "batch": batch, "roofline_s": least}
+    row: dict[str, Any] = {"stage": stage, "size": plan.stages[stage].name, "batch": batch}
     for name in ("engine", "reference"):
         row |= {f"{name}_s": best.get(name), name: batch / best[name] if name in best else None,
                 f"{name}_mb": memory[name]}
     if "engine" in best:
         flops = batch * step_flops(engine.config, stage)
-        row |= {"share": least / best["engine"], "tflops": flops / best["engine"] / 1e12}
+        row |= {"tflops": flops / best["engine"] / 1e12}
         row |= {"ratio": best["reference"] / best["engine"] if "reference" in best else None}
     return row
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from pvswgan import video
 from pvswgan.checkpoint import CheckpointError, Model, load, read_tensors, save_tensors, training_checkpoints
 from pvswgan.latents import sample_latents
-from pvswgan.metrics.swd import patch_swd
+from pvswgan.metrics import swd
 from train import process
 from train.clips import sampler_of, store_of
 from train.config import Config, dump, parse
@@ -41,6 +41,7 @@ class Training:
         self.name, self.out, self.device = name, out, device
         self.run_folder, self.printed = RunFolder(scratch / name), scratch / f"{name}.out"
         self.best: dict[str, Any] | None = None
+        self._unjudged: Model | None = None
         self.clips = 0                                            # of what is in the outbox
         self._told = 0.0
         self._failed: set[str] = set()                            # what could not be brought, each told once
@@ -54,10 +55,11 @@ class Training:
         self.clips, self.best = info["clips"], info["best"]
         save_tensors(self.run_folder.path / "checkpoints" / f"{self.clips:09d}-training.safetensors",
                      unpack(tensors, info), info)
-        if self.out.network(self.name).is_file():
-            self._show(load(self.out.network(self.name), self.device))
-        else:
-            self.best = None
+        network = load(self.out.network(self.name), self.device) if self.out.network(self.name).is_file() else None
+        if network:
+            self._show(network)
+        if not network or (self.best or {}).get("swd") != swd.VERSION:
+            self.best, self._unjudged = None, network             # by this distance; only once clips can be read
         self.out.say(f"{self.name}: goes on at {self.clips / 1000:g} kimg; its state is {info['kept']}")
         return parse(info["config"], overrides, str(self.out.state(self.name)))
 
@@ -108,6 +110,9 @@ class Training:
         except CheckpointError:                                   # deleted meanwhile: there is a newer one
             return
         tensors, kept = pack(tensors, self.config.train.betas[0], MOST_BYTES - HEADER_BYTES)
+        if (before := self._unjudged) is not None:
+            self._unjudged = None
+            self._safely(lambda: self._judge(before))
         self._safely(lambda: self._judge(model))
         self._safely(lambda: self.out.save_state(
             self.name, tensors, info | {"config": model.config, "kept": kept, "best": self.best}))
@@ -131,9 +136,9 @@ class Training:
         size = (model.frames, model.resolution)
         reals = self._reals(size)
         fakes = model.generate(sample_latents(len(reals), model.latent_dim, seed=1))
-        found = patch_swd(reals.to(self.device), fakes.to(self.device))
+        found = swd.patch_swd(reals.to(self.device), fakes.to(self.device))
         if self.best is None or model.stage > self.best["stage"] or found < self.best["distance"]:
-            self.best = {"stage": model.stage, "distance": found, "clips": model.clips}
+            self.best = {"stage": model.stage, "distance": found, "swd": swd.VERSION, "clips": model.clips}
             self.out.save_network(self.name, model)
 
     def _reals(self, size: tuple[int, int]) -> Tensor:

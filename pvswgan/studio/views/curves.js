@@ -14,7 +14,7 @@
   const pvs = (window.pvs = window.pvs || {});
 
   // A line: its key in the statistics, its name, its colour, and how it is drawn: "raw" is smooth already, "dots"
-  // and "floor" are measured now and then, at each stage by a protocol of its own; "edge" and "band" are thin, with a shade from the edge before to the band.
+  // and "floor" are measured now and then, each stage by a protocol of its own; "edge" and "band" are thin, with a shade from the edge before to the band.
   const PANELS = [
     { id: "losses", title: "Losses", shown: true, lines: [["loss_G", "generator", 0], ["loss_D", "critic", 1]] },
     { id: "distance", title: "Critic’s distance", shown: true, lines: [["distance", "real to generated", 2]] },
@@ -250,18 +250,19 @@
       return traces;
     }
 
-    // Points where there are values, and a gap where a stage begins: clips of two sizes are not compared.
+    // Points where there are values, and a gap where another protocol begins, as with a stage: clips of two sizes are not
+    // compared. (Lines of before 2026-11-30 do not tell theirs: then by the stage, whose last point lies at its end.)
     _measured(values) {
       const found = { x: [], y: [] };
       let before = null;
-      this.rows.forEach(({ clips }, i) => {
+      this.rows.forEach(({ clips, protocol }, i) => {
         if (values[i] === null) return;
-        const stage = this.stages.filter(({ start }) => start <= clips).length;
-        if (before !== null && stage !== before) {
+        const now = protocol || `stage ${this.stages.filter(({ start }) => start < clips).length}`;
+        if (before !== null && now !== before) {
           found.x.push(clips / 1000);
           found.y.push(null);
         }
-        before = stage;
+        before = now;
         found.x.push(clips / 1000);
         found.y.push(values[i]);
       });
