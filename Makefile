@@ -21,7 +21,7 @@ test: $(VENV)/dev
 	$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 quick: $(VENV)/dev
-	$(RUN) -m pytest -m "not slow and not browser" $(ARGS)
+	$(RUN) -m pytest -m "not slow and not browser" -n 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/dev
 	$(RUN) -m ruff check .

@@ -117,6 +117,7 @@ def test_the_store_holds_what_the_items_gave(tmp_path: Path) -> None:
     assert [(entry["file"], entry["start"]) for entry in told] == [(f"f{seed}", 50 * n) for seed, n, _ in short]
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_makes_the_same_bytes(tmp_path: Path, reference: dict[str, str]) -> None:
     assert len([name for name in reference if name.endswith("-016.u8")]) > 2
     build(tmp_path / "s", items(), ["a", "b"], RULES, workers=3)

@@ -257,6 +257,7 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
 # ---- the table of `python -m train.benchmark` ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_table_of_codecs(face: Clip) -> None:
     rows = codec_table([face, halved(face), face[:, :, ::-1]])
     assert [row["resolution"] for row in rows] == [64] * 5 + [32] * 5 and [row["clips"] for row in rows[::5]] == [2, 1]

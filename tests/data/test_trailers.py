@@ -49,6 +49,7 @@ def test_the_cascade_finds_the_real_faces_once_and_at_their_size() -> None:
     assert right >= 0.75 * len(heads())
 
 
+@pytest.mark.slow
 @real
 def test_the_cascade_looks_for_no_face_that_is_too_small() -> None:
     frames = [_on_grey(clip[5], 110) for clip in heads()]

@@ -37,6 +37,7 @@ def test_clips_of_every_size_are_brought_to_one(size):
         assert torch.equal(ready, clips)
 
 
+@pytest.mark.slow
 def test_the_shipped_network_knows_faces_that_it_has_not_seen():
     net, info = clipnet.load()
     clips, names, _ = clipnet.draw(0, 360, seed=13)  # trained on 11, measured on 12

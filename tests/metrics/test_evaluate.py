@@ -22,6 +22,7 @@ from pvswgan.video import to_uint8
 from train.config import parse
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

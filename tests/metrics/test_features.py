@@ -30,6 +30,7 @@ def _mean_kernel(a, b, d):
     return s3 / d**3 + 3 * s2 / d**2 + 3 * s1 / d + 1
 
 
+@pytest.mark.slow
 def test_kid_of_gaussians_is_their_kernel_distance():
     d, shift = 6, 0.5
     wanted = _mean_kernel(shift, shift, d) + _mean_kernel(0, 0, d) - 2 * _mean_kernel(shift, 0, d)

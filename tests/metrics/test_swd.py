@@ -11,6 +11,7 @@ def _clips(n=40, seed=0, size=(16, 32, 32)):
     return torch.rand(n, 3, *size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
+@pytest.mark.slow
 def test_distance_is_none_for_the_same_and_grows_with_what_is_wrong():
     t = torch.linspace(0, 6, 16)[None, None, :, None, None] + torch.rand(64, 1, 1, 1, 1) * 6
     x = torch.linspace(-2, 2, 16)
@@ -87,6 +88,7 @@ def test_each_level_sees_its_own_fault():
         assert all(value < 1e-3 for level, value in found.items() if level not in where), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected", [500, 1 << 12])
 def test_a_fault_in_any_frame_or_corner_shows_however_many_clips_there_are(expected):
     """As the first and the last frame, which zeros in time made flash: of many clips few patches of each are cut."""

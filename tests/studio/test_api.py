@@ -122,6 +122,7 @@ def test_what_is_wrong_is_a_sentence(client: Client, call: str, arguments: tuple
     assert words in refused(client, *arguments, api_name=call)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [(1, 3), (600, 3600)], ids=["by age", "at the end"])
 def test_files_that_went_through_are_cleared(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: tuple[int, int]
@@ -181,6 +182,7 @@ def test_no_file_of_this_machine_is_taken(client: Client, place: Path) -> None:
     assert not list((place / "gradio").rglob("secret.txt")), "nor copied to where it could be fetched"
 
 
+@pytest.mark.slow
 def test_the_guide_does_what_it_says(client: Client, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.S)
     snippet = snippet.replace("http://127.0.0.1:7860", client.src).replace("toyfaces-cpu", "tiny")

@@ -6,11 +6,14 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from pvswgan.checkpoint import ASSETS
 from tests.browser import studio_here
 from tests.browser.classroom import Classroom
 
 
+@pytest.mark.slow
 def test_a_classroom_gets_an_answer_to_everything(tmp_path: Path) -> None:
     with studio_here(runs=tmp_path, assets=ASSETS, read_only=True) as url:
         classroom = Classroom(url, browsers=30, seconds=4)

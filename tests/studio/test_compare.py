@@ -113,6 +113,7 @@ def test_what_auto_finds_is_found_once_for_both(configs: Path, monkeypatch: pyte
     assert changed == {"auto": ["bfloat16", "bfloat16"], "float32": [None, None]}
 
 
+@pytest.mark.slow
 def test_a_pair_differs_in_the_loss_alone(configs: Path, root: Path) -> None:
     runs = compare_pair.plan(Pair(config="tiny", name="duel"))
     assert [name for name, _, _ in runs] == ["duel-swgan", "duel-wgan-gp"]

@@ -18,6 +18,7 @@ from pvswgan.studio import evaluate as page
 from pvswgan.studio.server import create_app
 from tests.studio.test_latents import CONFIG, write_run
 
+pytestmark = pytest.mark.slow
 FACES = CONFIG | {"data": {"source": "toyfaces", "path": None, "clips": 200}}
 
 

@@ -90,6 +90,7 @@ def test_only_what_is_in_the_list_is_opened(settings: Settings, tmp_path: Path) 
         extractors.find(settings, "i3d")
 
 
+@pytest.mark.slow
 def test_a_model_is_measured_with_a_file_of_c3d(
         settings: Settings, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "_c3d", pretend_c3d)

@@ -142,6 +142,7 @@ def test_the_latent_comes_with_what_made_it(client: TestClient, models: Models, 
     assert np.load(save(client, tmp_path, "npz", keyframes=KEYS))["z"].shape == (3, 16)
 
 
+@pytest.mark.slow
 def test_the_lines_of_python_give_the_same_pixels(client: TestClient, models: Models, place: Path) -> None:
     """All in one process, as a person would run them one after another; two of them written out, one from its seed."""
     latent = models.kept.add_latent(MODEL, torch.arange(16.0) - 7)

@@ -72,6 +72,7 @@ def test_without_the_cause_it_does_not_warn_of_it(name: str, healthy: str) -> No
     assert said and not any(alert["kind"] == name for alerts_then in said for alert in alerts_then)
 
 
+@pytest.mark.slow
 def test_a_failure_differs_from_the_healthy_one_in_its_cause_alone() -> None:
     causes = {"collapse": {"train.lr"}, "flicker": {"train.lr"}, "runaway": {"loss.gp", "loss.drift"},
               "nan": {"train.lr", "loss.gp", "loss.slope"}, "frozen": {"loss.mask"}}

@@ -111,6 +111,7 @@ def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
                     train=True, kimg=2.0, remeasure=False)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_off_real_clips_names_no_direction(monkeypatch):
     """Its reader still says something of samples, which a direction may explain: the mean brightness, say."""
     monkeypatch.setattr(assets, "FACES", 128)               # for the time they take

@@ -55,6 +55,7 @@ def _reals(position, n, size):
     return torch.rand(n, 3, size[0], size[1], size[1], generator=torch.Generator().manual_seed(position)) * 2 - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_run_its_files_and_its_resume(tmp_path, system):
     settings = _config(system, train={"augment": ["shift"]})
@@ -144,6 +145,7 @@ def test_singular_values_are_clipped_at_the_interval():
     assert isinstance(engine.opt_D, torch.optim.RMSprop)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_explore_has_what_it_needs(tmp_path, system):
     _run(tmp_path, _config(system, growth={"stable_kimg": 0.008}))
@@ -206,6 +208,7 @@ def _still_share(change):
     return float(change.mean(0).square().mean() / change.square().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["videogan", "tgan", "mocogan"])
 def test_a_dry_run_and_its_memory(system):
     settings = _config(system, train={"checkpointing": "off"})

@@ -99,6 +99,7 @@ def test_on_a_gpu_a_kernel_is_not_counted_beside_its_operator():
     assert summed(events, gpu=True) == {"convolutions": 50.0, "everything else": 5.0}
 
 
+@pytest.mark.slow
 def test_the_roofline_is_by_the_best_rates_of_the_whole_run(tmp_path, monkeypatch):
     """Measured once, at a busy moment, they gave shares of more than 100 %."""
     found = iter([Rates(1e6, 1e9), Rates(1e13, 1e9), Rates(1e12, 1e10), Rates(1e6, 1e6)])

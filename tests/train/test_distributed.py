@@ -41,6 +41,7 @@ from train.loop import Trainer
 from train.run import RunFolder
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # two processes start for all of them
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -202,6 +202,7 @@ def _run(seed):
     return engine.G_ema.first.weight.detach()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["pvswgan", "mocogan"])
 def test_bytes_are_trained_on_as_their_clips(system):
     """As a sampler for a GPU gives them."""

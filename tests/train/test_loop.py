@@ -106,6 +106,7 @@ def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, uninterrupted, st
     assert info == info_parts
 
 
+@pytest.mark.slow
 def test_the_speed_is_a_mean_of_one_phase_alone(tmp_path):
     settings = tiny.config()
     settings.log.tick_kimg = 0.012          # not a divisor of the phases' 16 clips
@@ -124,6 +125,7 @@ def test_the_speed_is_a_mean_of_one_phase_alone(tmp_path):
         assert rate == pytest.approx((now - clips) / (later - seconds))
 
 
+@pytest.mark.slow
 def test_a_stage_is_kept_as_it_ended(tmp_path):
     """The network of a stage's last moment is that stage's, not the next one's with its random layers; and it stays."""
     settings = tiny.config(growth={"fade_kimg": [0, 0, 0.016]}, train={"batch": 12},
@@ -208,6 +210,7 @@ def test_adam_starts_anew_where_a_phase_begins(tmp_path):
     trainer.writer.close()
 
 
+@pytest.mark.slow
 def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
     step = trainer._step
@@ -242,6 +245,7 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     assert int(network_checkpoints(tmp_path)[-1].name[:9]) <= trainer.engine.clips
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_run_with_a_sentence(tmp_path, monkeypatch):
     import train.loop
 

@@ -34,6 +34,7 @@ def test_bytes_are_counted_while_their_tensors_live():
         assert live.now == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [4, 12])
 @pytest.mark.parametrize("loss", ["swgan", "wgan-gp"])
 def test_a_step_without_data_takes_what_one_with_data_does(loss, batch):
@@ -119,6 +120,7 @@ def test_on_a_gpu_only_tensors_count():
     assert process_memory(10**8, torch.device("cpu"), 3 * 10**8) == pytest.approx(4.7e8, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "headings"), [("auto", ["GB", "checkpointing GB"]), ("off", ["GB"]),
                                                    ("on", ["checkpointing GB"])])
 def test_the_dry_run_tells_it(setting, headings, tmp_path, monkeypatch, capsys):

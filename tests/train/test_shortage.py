@@ -188,6 +188,7 @@ def _trainer(folder, monkeypatch, times, **kwargs):
     return trainer
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_and_tells_what_it_gave_up(tmp_path, monkeypatch):
     trainer = _trainer(tmp_path, monkeypatch, 2)
     trainer.run()
@@ -204,6 +205,7 @@ def test_a_run_goes_on_and_tells_what_it_gave_up(tmp_path, monkeypatch):
         "stable; memory ran out: activation checkpointing, 4 clips a step instead of 8")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_knows(tmp_path, monkeypatch):
     """Killed in the step after the shortage: that has left a checkpoint of its own."""
     trainer = _trainer(tmp_path, monkeypatch, 2)
@@ -229,6 +231,7 @@ def test_a_resumed_run_knows(tmp_path, monkeypatch):
     assert rows and all(row["batch"] == 4 for row in rows)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_left_the_run_fails_with_a_sentence(tmp_path, monkeypatch):
     trainer = _trainer(tmp_path, monkeypatch, math.inf)
     with pytest.raises(NotEnoughMemory, match=r"stage 2 \(8x8x8\) with 4 clips a step.* with activation checkpointing"):

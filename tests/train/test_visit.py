@@ -181,6 +181,7 @@ def test_tests_and_benchmark_are_run(tmp_path, monkeypatch):
     assert all(text in log for text in ("tests: passed", "benchmark: passed", "pytest is not installed here"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "good", "said"), [
     ("time.sleep(60)", False, "benchmark: not done after 2 s: ended"), ("sys.exit(3)", False, "benchmark: FAILED")])
 def test_a_benchmark_that_does_not_end_well_leaves_its_rows(ending, good, said, tmp_path, monkeypatch):
