@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +41,6 @@ FACES = 1024  # samples whose factors are read
 WALKED = 64  # samples that are moved along a direction
 STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)  # standard deviations
 PLACE = ("stage", "frames", "resolution", "alpha", "phase")  # of the last line of statistics
-POLL_S = 1.0
 TOLD = 0.05  # share of a factor's variance from which it is told of
 say = Console(markup=False, highlight=False).print
 
@@ -78,20 +76,13 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
 
 def _train(config: Path, run: Path, words: list[str], threads: int | None, kimg: float | None) -> None:
     """Begin a training, or go on with it. Ends the command where it is stopped or fails."""
+    def stop_in_time() -> None:
+        if kimg is not None and over(run, kimg):
+            RunFolder(run).request("stop")
+
     if over(run, kimg):
         return
-    ended = threading.Event()
-
-    def stop_in_time() -> None:
-        while not ended.wait(POLL_S):
-            if kimg is not None and over(run, kimg):
-                RunFolder(run).request("stop")
-
-    threading.Thread(target=stop_in_time, daemon=True).start()
-    try:
-        code = train_on(config, run, words, threads)
-    finally:
-        ended.set()
+    code = train_on(config, run, words, threads, stop_in_time)
     if not over(run, kimg):
         raise typer.Exit(code or 130)
 
@@ -146,34 +137,37 @@ def _fill(run: Path, at: int, folder: Path, clips: int) -> str:
     for path in shown(run, at):
         shutil.copy(path, folder / "samples")
     shipped = checkpoint.load(target)  # shown, measured and named as it is shipped: in half precision
-    config = Config.model_validate({key: model.config[key] for key in Config.model_fields if key in model.config})
+    config = _config_of(shipped)
     last = folder / "samples" / f"{at:09d}-{shipped.frames}x{shipped.resolution}.png"
     write_png(last, sprite_sheet(to_uint8(shipped.sample(SHOWN, seed=config.seed))))
     store = store_of(config)
     named = name_directions(shipped, store)
     write_text(folder / "directions.json", json.dumps(named, indent=1) + "\n")
-    told = _measure(shipped, store, config.data.split, folder / "metrics", clips)
+    told = _measure(shipped, store, config, folder / "metrics", clips)
     return told + "".join(f"\n    {direction}: {found['name']}" for direction, found in named.items())
 
 
 def measure_again(file: Path, clips: int) -> None:
-    """Of a network that was shipped. Its old results are gone once the new one is there."""
-    model, folder = checkpoint.load(file), file.with_suffix("") / "metrics"
-    config = Config.model_validate({key: model.config[key] for key in Config.model_fields if key in model.config})
-    before = set(folder.glob("*.json"))
-    say(f"{file} {_measure(model, store_of(config), config.data.split, folder, clips)}")
-    newest = max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in before - {newest}:
-        path.unlink()
+    """Of a network that was shipped."""
+    model = checkpoint.load(file)
+    config = _config_of(model)
+    say(f"{file} {_measure(model, store_of(config), config, file.with_suffix('') / 'metrics', clips)}")
 
 
-def _measure(model: Model, store: ClipStore, split: str | None, folder: Path, clips: int) -> str:
-    """Into a file in the folder; returns what was found, for people."""
+def _config_of(model: Model) -> Config:
+    """Of its training; what the file says besides is left out."""
+    return Config.model_validate({key: model.config[key] for key in Config.model_fields if key in model.config})
+
+
+def _measure(model: Model, store: ClipStore, config: Config, folder: Path, clips: int) -> str:
+    """Into a file in the folder, which then is the only one; returns what was found, for people."""
     from pvswgan.metrics import evaluate
 
-    result = evaluate.evaluate(model, store, clips=clips, split=split)
+    result = evaluate.evaluate(model, store, clips=clips, split=config.data.split)
     result.about.update(model=f"asset:{model.path.stem}", real="own")   # as the Evaluate page finds them
-    evaluate.save(result, folder / f"{model.clips:09d}-{result.key}.json")
+    kept = evaluate.save(result, folder / f"{model.clips:09d}-{result.key}.json")
+    for older in set(folder.glob("*.json")) - {kept}:
+        older.unlink()
     fid, swd = (result.values[key] for key in ("fid", "swd"))
     return (f"after {model.clips / 1000:g} kimg: FID {fid['value']:.3g} "
             f"(floor {fid['floor']:.3g}), SWD {swd['value']:.3g} (floor {swd['floor']:.3g})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import signal
 import subprocess
@@ -32,13 +33,19 @@ def _end_with_parent() -> None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def train_on(config: Path, run: Path, words: Sequence[str], threads: int | None) -> int:
+def train_on(config: Path, run: Path, words: Sequence[str], threads: int | None,
+             meanwhile: Callable[[], None] = lambda: None) -> int:
     """`python -m train` of a configuration with key=value `words`, or on with it where the run folder has one already;
-    its own progress is shown. Returns its exit status."""
+    its own progress is shown. `meanwhile` is called again and again. Returns its exit status."""
     begun = (run / "config.yaml").is_file()
     how = ["--resume"] if begun else [str(config), *words]
     extra = [] if threads is None else ["--threads", str(threads)]
-    return subprocess.run([sys.executable, "-m", "train", *how, "--run-dir", str(run), *extra], check=False).returncode
+    child = subprocess.Popen([sys.executable, "-m", "train", *how, "--run-dir", str(run), *extra])
+    try:
+        watch(child, math.inf, meanwhile)
+    except KeyboardInterrupt:                            # the terminal has told it too: it writes its checkpoint
+        child.wait()
+    return child.returncode
 
 
 def watch(process: subprocess.Popen[bytes], until: float, meanwhile: Callable[[], None]) -> bool:

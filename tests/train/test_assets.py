@@ -60,7 +60,7 @@ def test_a_pair_is_trained_measured_and_shipped(tmp_path, monkeypatch):
 def test_both_compute_in_the_number_format_that_the_first_one_found(tmp_path, monkeypatch):
     finds, asked = iter(["bfloat16", "float32"]), []
 
-    def train_on(config, run, words, threads):
+    def train_on(config, run, words, threads, meanwhile):
         asked.append(words)
         given = dict(word.split("=") for word in words)
         run.mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
     """Half an hour of more training is not to be waited for; and a second call finds that all is done."""
     asked = []
 
-    def train_on(config, run, words, threads):
+    def train_on(config, run, words, threads, meanwhile):
         """A training that has its network of then, and goes on until it is told to stop."""
         asked.append(run.name)
         (run / "checkpoints").mkdir(parents=True)
@@ -92,10 +92,9 @@ def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
         until = time.monotonic() + 30
         while not (run / "requests" / "stop").exists():
             assert time.monotonic() < until
-            time.sleep(0.01)
+            meanwhile()
         return 130
 
-    monkeypatch.setattr(assets, "POLL_S", 0.01)
     monkeypatch.setattr(assets, "train_on", train_on)
     monkeypatch.setattr(assets, "ship", lambda run, at, *_: asked.append((run.name, at)))
     for _ in range(2):

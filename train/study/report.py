@@ -120,12 +120,13 @@ def measures(study: Study, done: Sequence[Done]) -> str:
     head = [f"{arm} ({sum(one.result is not None for one in found)})" for arm, found in arms.items()]
     version = min((one.result.protocol["measures"] for one in done if one.result), default=3)
     lines = [_row(["measure", *head, "floor", "ceiling"]), _row(["---"] * (len(head) + 3))]
-    for measure in _all_measures(done):
+    known = _all_measures(done)
+    for measure in known:
         rows = [one.result.values[measure] for one in done if one.result and measure in one.result.values]
         if not rows:
             continue
         cells = [spread([v for one in found if (v := one.value(measure)) is not None]) for found in arms.values()]
-        level = about_level(measure, _all_measures(done)) if version >= 3 else ""
+        level = about_level(measure, known)
         name = f"{label(measure)}: {level}" if level else label(measure)
         lines.append(_row([f"{name} {ARROWS[better(measure)]}", *cells, figure(rows[0]["floor"]),
                            figure(rows[0]["ceiling"])]))
