@@ -24,6 +24,36 @@ def rest(page: Any) -> None:
     page.wait_for_function("pvs.explore.store.resting")
 
 
+def test_a_name_is_undone_where_it_was_given(page: Any, studio: str, library: dict[str, Path]) -> None:
+    """Names belong to a checkpoint: by the time of the undo another one of the run may be shown."""
+    older = "run:first@000004000"
+
+    def names(model: str) -> str:
+        found = page.request.get(f"{studio}/api/directions?id={model}").json()["directions"]
+        return str(next(one["name"] for one in found if one["id"] == "pca:1"))
+
+    def rename(before: str, after: str) -> None:
+        page.get_by_role("button", name=f"Rename {before}").click()
+        page.keyboard.type(after)
+        page.keyboard.press("Enter")
+        slider(page, after).wait_for()
+
+    enter(page, studio, f"?model={older}")
+    rename("PCA 2", "first")
+    rename("first", "second")
+    time_ = page.get_by_label("Training time: which checkpoint")
+    time_.press("End")
+    rest(page)
+    page.wait_for_function(f"pvs.explore.state.model === '{NEWEST}'")
+    slider(page, "PCA 2").wait_for()
+    page.get_by_role("status").get_by_role("button", name="Undo", exact=True).click()
+    page.get_by_role("status").get_by_role("button", name="Undo", exact=True).wait_for(state="hidden")
+    page.wait_for_timeout(300)
+    assert (names(older), names(NEWEST)) == ("first", "None"), "the other checkpoint's direction keeps its own"
+    wish = {"model": older, "direction": "pca:1", "name": "", "kept": False}
+    assert page.request.post(f"{studio}/api/directions/name", data=wish).ok  # as the others found it
+
+
 def test_the_rows_of_a_model_that_was_left_are_not_moved(page: Any, studio: str, library: dict[str, Path]) -> None:
     enter(page, studio, "?model=run:first")
     slider(page, "PCA 1").wait_for()

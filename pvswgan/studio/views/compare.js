@@ -173,7 +173,7 @@
     const look = async () => {
       try {
         await view.refresh();
-        if (view.clips.failed && !view.clips.failed.status) await view.clips.again();
+        await view.clips.again();
         if (lost && !view.clips.failed) fine();
         lost = false;
       } catch (error) {

@@ -4,7 +4,7 @@
 //   const clips = new pvs.compare.Clips(ref, timeline, { onError, onFine, onFrames });
 //   clips.sides([{ id, name, colour, note }]);     id null: nothing to draw, the note says why
 //   clips.show({ seeds, truncation });
-//   clips.failed, clips.again()                    the error of a side that shows another clip than it should; to ask anew
+//   clips.failed, clips.again()                    whether a side shows another clip than it should; to ask anew
 //   clips.mode = "side" | "wipe" | "difference";  clips.pair = [0, 1];  clips.wipe = 0.5;  clips.gain = 1
 (() => {
   "use strict";
@@ -59,9 +59,13 @@
       return this.settling;
     }
 
-    again() { return this.show(this.#wanted); }
+    // Sides that had no answer at all are asked for once more; what an answer has refused stays so.
+    again() {
+      const lost = this.#sides.filter(({ id, failed }) => id !== null && failed && !failed.status);
+      return (this.settling = Promise.all(lost.map((side) => side.ask({ id: side.id, ...this.#wanted }))));
+    }
 
-    get failed() { return this.#sides.find((side) => side.failed)?.failed ?? null; }
+    get failed() { return this.#sides.some((side) => side.failed); }
 
     // The player of a side, for a test: its canvas is what is on the screen.
     players() { return this.#sides.map((side) => side.player); }

@@ -34,18 +34,15 @@
         view.move(id, value);
       },
       onName: attempt(async (id, change) => {
-        const { direction } = rows.get(id);
-        const named = { name: direction.name || "", kept: direction.kept, ...change }, of = loadedFor;
-        await pvs.json("api/directions/name", { model: loadedFor, direction: id, ...named });
-        const before = direction.name || "", shown = pvs.explorer.directionName(direction);
-        Object.assign(direction, { ...named, name: named.name || null });
-        rows.get(id).describe(direction);
-        view.onDirections?.();
-        if (named.name === before) return;
-        offer(`“${shown}” is called “${pvs.explorer.directionName(direction)}” now. `, "Undo", async () => {
-          if (pvs.family(of) !== pvs.family(loadedFor) || !rows.has(id)) return;
-          await act.onName(id, { name: before });
-          rows.get(id).name.focus(); // the button that was pressed goes
+        const { direction } = rows.get(id), of = loadedFor;
+        const before = { name: direction.name || "", kept: direction.kept }, named = { ...before, ...change };
+        const called = ({ name }) => pvs.explorer.directionName({ ...direction, name: name || null });
+        const [was, is] = [called(before), called(named)];
+        await rename(of, id, named);
+        if (named.name === before.name) return;
+        note.say(`“${was}” is called “${is}” now.`, async () => {
+          await rename(of, id, { name: before.name, kept: of === loadedFor ? rows.get(id).direction.kept : named.kept });
+          rows.get(id)?.name.focus(); // the button that was pressed goes
         });
       }),
       onForget: attempt(async (id) => {
@@ -53,37 +50,32 @@
         await pvs.json("api/directions/forget", wish);
         if (state.moves[id]) view.move(id, 0, null);
         await load();
-        offer(`“${name}” is forgotten. `, "Bring it back", async () => {
+        note.say(`“${name}” is forgotten.`, async () => {
           await pvs.json("api/directions/restore", wish);
           await view.showDirection(id);
-        }).focus(); // the row with the button that was pressed is gone
+        }, "Bring it back");
+        ref.back.focus(); // the row with the button that was pressed is gone
       }),
     };
 
+    // A name belongs to a checkpoint, which need not be the one that is shown by the time it is undone.
+    async function rename(of, id, named) {
+      await pvs.json("api/directions/name", { model: of, direction: id, ...named });
+      if (of !== loadedFor) return;
+      const { direction } = rows.get(id);
+      Object.assign(direction, { ...named, name: named.name || null });
+      rows.get(id).describe(direction);
+      view.onDirections?.();
+    }
+
     // What was forgotten or written over can come back, until the next one or another model comes. Over the page, so that
     // no slider moves away from under the hand.
-    const note = pvs.explorer.make("p", "pvs-panel pe-undone", { role: "status" });
-    note.hidden = true;
-    view.element.append(note);
-    function offer(sentence, word, undo) {
-      const back = pvs.explorer.make("button", "pvs-button", { type: "button" });
-      const close = pvs.explorer.make("button", "pvs-button pvs-square", { type: "button", "aria-label": "Close this note" });
-      back.textContent = word;
-      close.textContent = "×";
-      back.addEventListener("click", attempt(async () => {
-        await undo();
-        note.hidden = true;
-      }));
-      close.addEventListener("click", () => (note.hidden = true));
-      note.replaceChildren(sentence, back, close);
-      note.hidden = false;
-      return back;
-    }
+    const note = new pvs.UndoNote({ "undo-panel": ref.note, "undo-text": ref.noteText, undo: ref.back, "undo-close": ref.noteClose });
 
     store.listen((keys) => {
       // The rows of another model mean nothing here: nobody is to move them until those of this one have come.
       ref.directions.inert = Boolean(loadedFor) && pvs.family(wanted() || "") !== pvs.family(loadedFor);
-      if (ref.directions.inert) note.hidden = true;
+      if (ref.directions.inert) note.say("");
       if (keys.has("moves")) showMoves();
       if (!state.model || wanted() === loadedFor) return;
       if (loadedFor && pvs.family(state.model) === pvs.family(loadedFor)) store.later("directions", load);

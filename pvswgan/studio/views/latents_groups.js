@@ -62,8 +62,7 @@
     // A point is in one selection at most.
     view.setGroup = (name, points) => {
       const other = name === "a" ? "b" : "a", chosen = new Set(points);
-      view.before();
-      put({ [name]: chosen, [other]: new Set([...view.groups[other]].filter((i) => !chosen.has(i))) });
+      view.doing(() => put({ [name]: chosen, [other]: new Set([...view.groups[other]].filter((i) => !chosen.has(i))) }));
     };
 
     // What a link or a step of undo brings: the point that is looked at, and both selections.

@@ -52,11 +52,10 @@
     // Selections that wait for their points are what is selected.
     view.chosen = () => view.linked ?? { point: view.kept(), a: [...view.groups.a], b: [...view.groups.b] };
     // A person's change is a step of undo; what the page settles itself is none.
-    view.change = (change) => {
-      view.before();
+    view.change = (change) => view.doing(() => {
       if (POINTS.some((key) => key in change && change[key] !== view.state[key])) view.linked = null;
       view.settle(change);
-    };
+    });
     view.settle = (change) => {
       const keys = new Set(Object.keys(change).filter((key) => String(view.state[key]) !== String(change[key])));
       if (!keys.size) return;

@@ -25,7 +25,8 @@
 //   pvs.address(values, others)     this page's address with {name: value or values} in it, falsy ones left out; others:
 //                              what it says of other tabs, which stays ("" for a link that is copied)
 //   pvs.copiesLink(button, address, onError)   a button that copies what address() returns
-//   pvs.undoKeys(view, undo, redo)  Ctrl+Z, and Ctrl+Shift+Z or Ctrl+Y, while view.shown
+//   pvs.history(view, {now, go, same?})   undo and redo of what a view shows; .did(before, name?, gesture?)
+//   new pvs.UndoNote(parts)    .say("It is in the trash.", () => ..., word?): what Undo does; left out: nothing to undo
 //   pvs.copyText(text)         onto the clipboard; throws a sentence where the browser refuses
 //   pvs.openTab(name, detail)  goes to a tab; its view gets the detail by pvs.onOpen(name, handler)
 //   pvs.whenShown(element, f)  f(true) when the element comes on the screen (its tab opened), f(false) when it goes
@@ -38,6 +39,8 @@
   const views = new Map();
   let plotlyUrl = null;
   const ASK_MS = 250;
+  const STEPS = 60; // of a history
+  const GESTURE_MS = 800; // a slider that moves on within it is still the same gesture
 
   pvs.family = (id) => id.split("@")[0];
   pvs.view = (name, mount) => views.set(name, mount);
@@ -311,15 +314,85 @@
     return url;
   };
 
-  pvs.undoKeys = (view, undo, redo) => document.addEventListener("keydown", (event) => {
-    const ours = event.target === document.body || view.element.contains(event.target);
-    if (!view.shown || !ours || !(event.ctrlKey || event.metaKey) || event.altKey) return;
-    const key = event.key.toLowerCase();
-    const act = key === "y" || (key === "z" && event.shiftKey) ? redo : key === "z" ? undo : null;
-    if (!act || event.target.matches?.('input[type="text"]')) return;
-    event.preventDefault();
-    act();
-  });
+  // Undo and redo, by the view's buttons (ref.undo, ref.redo) and by Ctrl+Z, and Ctrl+Shift+Z or Ctrl+Y, while it is shown.
+  // now(): what it shows, for JSON; go(it): show that again; same(one, other): no step lies between them.
+  //   history.did(before, name, gesture)   after a change by a person; name: of what was changed; gesture: what goes on in
+  //                                        the same gesture is the same step. What changes nothing is none.
+  pvs.history = (view, { now, go, same = (one, other) => JSON.stringify(one) === JSON.stringify(other) }) => {
+    const { ref, element } = view, past = [], future = []; // {at, name: of what was changed after or before it}
+    let last = null, when = 0;
+
+    function step(from, to) {
+      if (!from.length) return;
+      const { at, name } = from.pop();
+      to.push({ at: now(), name });
+      last = null;
+      go(at);
+      show();
+    }
+    const undo = () => step(past, future), redo = () => step(future, past);
+
+    function show() {
+      for (const [button, steps, word, keys] of [[ref.undo, past, "Undo", "Ctrl+Z"], [ref.redo, future, "Redo", "Ctrl+Shift+Z"]]) {
+        button.disabled = !steps.length;
+        const { name = "" } = steps[steps.length - 1] ?? {}, what = name && `: ${name}`;
+        button.setAttribute("aria-label", `${word}${what}`);
+        button.title = `${word}${what} (${keys})`;
+      }
+    }
+
+    ref.undo.addEventListener("click", undo);
+    ref.redo.addEventListener("click", redo);
+    element.addEventListener("pointerdown", () => (last = null), true); // the next gesture begins
+    document.addEventListener("keydown", (event) => {
+      const ours = event.target === document.body || element.contains(event.target);
+      if (!view.shown || !ours || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+      const key = event.key.toLowerCase();
+      const act = key === "y" || (key === "z" && event.shiftKey) ? redo : key === "z" ? undo : null;
+      if (!act || event.target.matches?.('input[type="text"]')) return;
+      event.preventDefault();
+      act();
+    });
+
+    return {
+      did(before, name = "", gesture = null) {
+        if (same(before, now())) return;
+        const on = gesture !== null && gesture === last && Date.now() - when < GESTURE_MS;
+        [last, when] = [gesture, Date.now()];
+        if (!on) past.push({ at: before, name });
+        if (past.length > STEPS) past.shift();
+        future.length = 0;
+        show();
+      },
+    };
+  };
+
+  // A sentence about what was done, with a button that undoes it. parts: undo-panel, undo-text, undo, undo-close.
+  pvs.UndoNote = class UndoNote {
+    constructor(parts) {
+      this.parts = parts;
+      parts.undo.addEventListener("click", async () => {
+        const undo = this.undo;
+        this.say("");
+        try {
+          await undo();
+        } catch (error) {
+          this.say(error.message);
+        }
+      });
+      parts["undo-close"].addEventListener("click", () => this.say(""));
+    }
+
+    say(text, undo = null, word = "Undo") {
+      const { parts } = this;
+      this.undo = undo;
+      parts["undo-text"].textContent = text;
+      parts["undo-panel"].hidden = !text;
+      parts.undo.hidden = !undo;
+      parts.undo.textContent = word;
+      if (undo) parts["undo-panel"].scrollIntoView({ block: "nearest" });
+    }
+  };
 
   // ---- tabs -------------------------------------------------------------------------------------------------
   const openers = new Map(); // tab -> handler of a detail

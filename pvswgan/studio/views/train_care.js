@@ -1,7 +1,5 @@
 // What is done to a run as a whole: cloned with changes, renamed, deleted to the trash; and the trash beside.
 //
-//   const note = new pvs.UndoNote(parts);
-//   note.say("faces is in the trash.", () => ...);      the second: what Undo does; left out: nothing to undo
 //   const care = new pvs.RunCare(parts, {note, onClone: (yaml, name) => ..., onMoved: (id | null) => ...});
 //   care.run(id);            another run is looked at
 //   care.show(status);       may it be renamed and deleted?
@@ -11,31 +9,6 @@
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.RunCare) return;
   const { write, hint, url } = pvs.train;
-
-  pvs.UndoNote = class UndoNote {
-    constructor(parts) {
-      this.parts = parts;
-      parts.undo.addEventListener("click", async () => {
-        const undo = this.undo;
-        this.say("");
-        try {
-          await undo();
-        } catch (error) {
-          this.say(error.message);
-        }
-      });
-      parts["undo-close"].addEventListener("click", () => this.say(""));
-    }
-
-    say(text, undo = null) {
-      const { parts } = this;
-      this.undo = undo;
-      write(parts["undo-text"], text);
-      parts["undo-panel"].hidden = !text;
-      parts.undo.hidden = !undo;
-      if (undo) parts["undo-panel"].scrollIntoView({ block: "nearest" });
-    }
-  };
 
   pvs.RunCare = class RunCare {
     #id = null;
