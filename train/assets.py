@@ -163,7 +163,7 @@ def _measure(model: Model, store: ClipStore, config: Config, folder: Path, clips
     """Into a file in the folder, which then is the only one; returns what was found, for people."""
     from pvswgan.metrics import evaluate
 
-    result = evaluate.evaluate(model, store, clips=clips, split=config.data.split)
+    result = evaluate.evaluate(model, store, clips=clips)
     result.about.update(model=f"asset:{model.path.stem}", real="own")   # as the Evaluate page finds them
     kept = evaluate.save(result, folder / f"{model.clips:09d}-{result.key}.json")
     for older in set(folder.glob("*.json")) - {kept}:

@@ -297,7 +297,7 @@ class Trainer:
 
     def _measure(self) -> None:
         network = self.path / "checkpoints" / f"{self.engine.clips:09d}-network.safetensors"
-        found = self.measures.of(network, self.config.data.split)
+        found = self.measures.of(network)
         if found is not None:
             clips = self.engine.clips
             self.writer.append_stats({"clips": clips, "kimg": clips / 1000, "event": "metrics"} | found)

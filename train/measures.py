@@ -36,7 +36,7 @@ class Measures:
         """Whether the share of `trained` seconds has room for one more."""
         return self.share > 0 and self.spent + self._last <= self.share * trained
 
-    def of(self, network: Path, split: str | None) -> dict[str, Any] | None:
+    def of(self, network: Path) -> dict[str, Any] | None:
         """Measures a network file: {measure, measure_floor} and their "protocol", for the statistics; the whole result
         lies in metrics/. None where it cannot be had, said once, or where the run is to stop."""
         begin = time.perf_counter()
@@ -44,7 +44,7 @@ class Measures:
             from pvswgan.metrics import evaluate
 
             model = checkpoint.load(network, self.device)
-            result = evaluate.evaluate(model, self.store, clips=self.clips, split=split, tell=self._tell)
+            result = evaluate.evaluate(model, self.store, clips=self.clips, tell=self._tell)
             result.about["model"] = f"run:{self.run.name}@{result.model['clips']:09d}"
             result.about["real"] = "own"
             evaluate.save(result, self.run / "metrics" / f"{result.model['clips']:09d}-{result.key}.json")

@@ -47,7 +47,9 @@ class Data(Section):
     fps: Annotated[float, Field(strict=True, gt=0, le=1000), _Written] | None = Field(
         None, description="frames a second that videos are brought to; null: each file's own")
     split: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="use the clips of this split only, such as train; null: all")
+        None, description="use the clips of this split only, such as train; null: all but what is held out")
+    hold_out: Annotated[float, Field(strict=True, ge=0, le=0.5), _Written] = Field(
+        0.0, description="share of the files that the training does not see, to measure against; 0: none")
     fold: Whole = Field(1, ge=1, le=3, description="which of UCF-101's three train and test lists")
     compact: bool = Field(False, description="keep the two greatest resolutions as video: an eighth of the disk")
     clips: Whole = Field(2000, ge=1, description="how many toyfaces or shapes to draw; other sources use all they have")

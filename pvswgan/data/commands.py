@@ -38,6 +38,8 @@ _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 Out = Annotated[Path | None, typer.Option(help="folder of the new store; default: a name of its own in the cache")]
 Resolution = Annotated[int, typer.Option(help="pixels a side, a power of two; the smaller ones come with it")]
 Compact = Annotated[bool, typer.Option("--compact", help="keep the two greatest resolutions as video")]
+HoldOut = Annotated[float, typer.Option(
+    help="a share of the files, 0.2 say, that trainings do not see and models are measured against")]
 Workers = Annotated[int | None, typer.Option(min=1, help="processes that work; default: one a processor")]
 JobFolder = Annotated[Path | None, typer.Option("--job", help="keep a status.json there; a file `cancel` in it stops")]
 
@@ -63,12 +65,13 @@ def import_(
     = None,
     fold: Annotated[int, typer.Option(min=1, max=3, help="which of UCF-101's train and test lists")] = 1,
     compact: Compact = False,
+    hold_out: HoldOut = 0.0,
     workers: Workers = None,
     job: JobFolder = None,
 ) -> None:
     """Bring clips in: a folder of files becomes a store that trains well."""
-    _make(lambda: recipe(Wish(source, path, resolution, frames, clips, 0, fps, fold, compact)), out, workers, job,
-          path=path, resolution=resolution)
+    _make(lambda: recipe(Wish(source, path, resolution, frames, clips, 0, fps, fold, compact, hold_out)), out, workers,
+          job, path=path, resolution=resolution)
 
 
 @app.command()
@@ -108,10 +111,10 @@ def _draws(kind: str, help: str) -> None:
     def draw(out: Out = None, resolution: Resolution = 64,
              frames: Annotated[int, typer.Option(min=1, help="of each clip")] = 32,
              clips: Annotated[int, typer.Option(min=1, help="how many to draw")] = DRAW,
-             seed: Annotated[int, typer.Option(min=0)] = 0, compact: Compact = False, workers: Workers = None,
-             job: JobFolder = None) -> None:
-        _make(lambda: recipe(Wish(kind, None, resolution, frames, clips, seed, compact=compact)), out, workers, job,
-              path=kind, resolution=resolution)
+             seed: Annotated[int, typer.Option(min=0)] = 0, compact: Compact = False, hold_out: HoldOut = 0.0,
+             workers: Workers = None, job: JobFolder = None) -> None:
+        _make(lambda: recipe(Wish(kind, None, resolution, frames, clips, seed, compact=compact, hold_out=hold_out)),
+              out, workers, job, path=kind, resolution=resolution)
 
     app.command(kind, help=help)(draw)
 

@@ -15,6 +15,8 @@ from types import ModuleType
 
 from pvswgan.data.build import Progress, Rules, build
 from pvswgan.data.format import VERSION, DataError, pyramid_sizes
+from pvswgan.data.hold_out import check as check_share
+from pvswgan.data.hold_out import hold_out
 from pvswgan.data.pieces import LONGEST, Drop, Item, Piece
 from pvswgan.data.store import ClipStore
 
@@ -40,6 +42,8 @@ class Wish:
     fps         frames a second that videos are brought to; None: each file's own
     fold        which of UCF-101's three train/test lists
     compact     keep the two greatest resolutions as video
+    hold_out    this share of the files (of drawn sets and arrays: of runs of clips) has the split "held-out", the
+                others "train"; 0: no splits but those that the data has
     """
 
     source: str
@@ -51,6 +55,7 @@ class Wish:
     fps: float | None = None
     fold: int = 1
     compact: bool = False
+    hold_out: float = 0.0
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -62,6 +67,7 @@ class Wish:
             raise DataError(f"frames is {self.frames}; allowed: 1 to {LONGEST} (longer files become several clips)")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise DataError(f"fps is {self.fps}; allowed: more than 0, up to 1000")
+        check_share(self.hold_out)
         pyramid_sizes(self.resolution)  # refuses what is not a power of two
 
 
@@ -96,7 +102,7 @@ class Recipe:
 
 def open_store(source: str, path: str | Path | None, resolution: int, *, frames: int, clips: int | None = None,
                seed: int = 0, fps: float | None = None, split: str | None = None, fold: int = 1, compact: bool = False,
-               cache: str | Path | None = None, workers: int | None = None,
+               hold_out: float = 0.0, cache: str | Path | None = None, workers: int | None = None,
                progress: Progress | None = None) -> ClipStore:
     """The store of a data set, built at the first call and found in the cache from then on.
 
@@ -109,8 +115,11 @@ def open_store(source: str, path: str | Path | None, resolution: int, *, frames:
     drawn = source in DRAWN
     if frames < 1:
         raise DataError(f"frames is {frames}; allowed: 1 and more")
-    wish = Wish(source, path, resolution, frames if drawn else LEAST, clips, seed, fps, fold, compact)
+    wish = Wish(source, path, resolution, frames if drawn else LEAST, clips, seed, fps, fold, compact, hold_out)
     if not drawn and is_store(path):
+        if hold_out:
+            raise DataError(f"hold_out is {hold_out:g}; allowed: 0, as {path} is a store already: import its clips "
+                            "with --hold-out")
         store = _built(Path(str(path)), resolution)
     else:
         made = recipe(wish)
@@ -148,8 +157,8 @@ def _files(wish: Wish) -> Recipe:
     path = _existing(wish.path)
     found = layouts.find(path, wish.source, resolution=wish.resolution, fps=wish.fps, fold=wish.fold)
     rules = Rules(wish.resolution, wish.compact, wish.frames, wish.clips)
-    items, share = found.items, None
     inputs: list[object] = [str(path), found.key()]
+    items, share = _split(found.items, wish, inputs), None
     if wish.clips is not None:
         there = items[: len(items) - len(found.missing)]  # a sample of what is missing is of no use
         if found.kind == "array":
@@ -159,6 +168,14 @@ def _files(wish: Wish) -> Recipe:
         inputs.append("spread")  # older stores of the same name had all clips of the first items
     return Recipe(found.kind, _name(f"{found.kind}-{path.stem}", rules, inputs), items, found.classes, rules,
                   json.dumps(inputs), found.ignored, share, str(path))
+
+
+def _split(items: list[Item], wish: Wish, inputs: list[object]) -> list[Item]:
+    """The items with a share of them held out, where that is wished: then it is one of the store's inputs."""
+    if not wish.hold_out:
+        return items
+    inputs.append({"hold_out": wish.hold_out})
+    return hold_out(items, wish.hold_out)
 
 
 def _spread(items: list[Item], clips: int) -> list[Item]:
@@ -216,6 +233,7 @@ def _drawn(wish: Wish) -> Recipe:
     classes = list(module.CLASSES)
     items = [Item(f"{wish.source}/{wish.seed}/{start}", partial(module.clips, start, stop, **settings))
              for start, stop in _ranges(count)]
+    items = _split(items, wish, inputs)
     rules = Rules(resolution, wish.compact)
     return Recipe(wish.source, _name(wish.source, rules, inputs), items, classes, rules, json.dumps(inputs),
                   origin=f"{count} clips of {wish.frames} frames, seed {wish.seed}")

@@ -21,7 +21,9 @@ def evaluate(
         seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
         seeds: Annotated[int, typer.Option(min=1, max=100, help="measure so many times, with this seed and those after "
                                                                 "it: mean and deviation")] = 1,
-        split: Annotated[str | None, typer.Option(help="real clips of this split only")] = None,
+        split: Annotated[str | None, typer.Option(
+            help="real clips of this split; default: what was held out of the training, else what it was trained on")
+        ] = None,
         device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N")] = "cpu",
         out: Annotated[Path | None, typer.Option(help="also write the result to this JSON file; of several "
                                                              "seeds each to NAME-seedN.json")] = None,

@@ -5,7 +5,8 @@
     result.protocol                     # what it depends on; results are compared where `key` is the same
 
 Every measure is taken three times against the same real clips: of the model's samples, of other real clips (the floor:
-no model needs to be better), and of noise (the ceiling).
+no model needs to be better), and of noise (the ceiling). Where the training held clips out, they are measured against,
+and the others are those that it saw.
 """
 
 from __future__ import annotations
@@ -26,18 +27,15 @@ import numpy as np
 import torch
 
 from pvswgan.checkpoint import Model
-from pvswgan.data.format import DataError
-from pvswgan.data.sampler import Draw
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
 from pvswgan.metrics import features, memorisation, motion, swd
+from pvswgan.metrics.against import Against
 from pvswgan.metrics.diversity import feature_distance
 from pvswgan.metrics.extractors import Extractor, file_hash, make
-from pvswgan.metrics.sets import Library, Reals, Set, Tell, describe, kept, library, noise, samples, with_logits
+from pvswgan.metrics.sets import Library, Set, Tell, describe, kept, library, noise, samples, with_logits
 
 VERSION = 3  # of the measures: raised when a number changes its meaning
-LEAST = 16  # clips, below which nothing is said
-SEARCHED = 10_000  # windows of training clips that samples are compared with one by one, at most
 
 # id: (name, which way is better); a level of the SWD is "swd TxHxW"
 MEASURES: dict[str, tuple[str, str]] = {
@@ -58,8 +56,8 @@ MEASURES: dict[str, tuple[str, str]] = {
 class Result:
     """protocol: what the numbers depend on; key: its hash. model: which one, how far trained. values: of each measure
     value, floor and ceiling. about: the extractor's accuracy, seconds, date. nearest: for the first samples, the place
-    of the nearest training clip among those that were searched (training_clips); left_out: for the first of these, the
-    place of the nearest one from another clip."""
+    of the nearest training clip among those that were searched (Against.searched); left_out: the same for the first
+    clips that were held out, or without any for the first of those searched, one from another clip."""
 
     protocol: dict[str, Any]
     key: str
@@ -105,36 +103,35 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
              split: str | None = None, tell: Tell = lambda what, done, total: None,
              cache: Path | None = None) -> Result:
     """Measure a model against the real clips of a store, `clips` of each kind (fewer where the store has not twice as
-    many; the Inception Score by C3D is of so many samples all the same, as TGAN's protocol has it).
+    many, or has held fewer out; the Inception Score by C3D is of so many samples all the same, as TGAN's protocol has
+    it).
 
+    split: of the real clips; None: what the training held out, else what it was trained on, else all. Copies are looked
+    for among the clips that it was trained on, as far as the store tells, whatever is measured against.
     tell(what, done, total) hears of the progress; an error that it raises ends it. cache: see sets.kept.
     Raises DataError where the store has too few clips, of another size, or too short ones.
     """
     begin = time.perf_counter()
-    reals = Reals.of(model, store, seed, split)
-    training, looked_in = training_clips(model, store, seed, split)
-    count = min(clips, len(reals) // 2)
-    if count < LEAST:
-        raise DataError(f"{store.folder} has {len(reals)} clips that fit; an evaluation of {clips} clips compares as "
-                        f"many real ones with as many others, {2 * LEAST} in all at least")
+    real = Against.of(model, store, seed, split)
+    count = min(clips, real.room())
     extractor = extractor or make("clipnet", device=model.device)
     eyes = extractor if extractor.name == "clipnet" else make("clipnet", device=model.device)
     shape = (3, model.frames, model.resolution, model.resolution)
     scored = max(count, clips if extractor.scores_all else 0)
     latents = sample_latents(scored, model.latent_dim, seed)
-    sources = {"real clips": reals.batches(0, count), "other real clips": reals.batches(count, count),
+    sources = {"real clips": real.reals.batches(0, count), "other real clips": real.floor(count),
                "samples": samples(model, latents[:count]), "noise": noise(shape, count, seed)}
-    protocol = _protocol(model, store, reals, extractor, eyes, count, seed, split) | {"searched": len(looked_in.clip)}
+    protocol = _protocol(model, real, extractor, eyes, count, seed)
     key = _cache_key(protocol, model)
     protocol |= {"scored": scored}                           # real clips do not depend on it
     steps = len(sources) * count
-    total = steps + scored - count + len(looked_in.clip)
-    sets = {}
+    total = steps + scored - count + len(real.searched.clip)
+    mirror, sets = real.reals.sampler.mirror, {}
     for step, (what, batches) in enumerate(sources.items()):
         def heard(done: int, what: str = what, before: int = step * count) -> None:
             tell(what, before + done, total)
 
-        turn = what == "samples" and reals.sampler.mirror
+        turn = mirror and (what == "samples" or (real.held_out and what == "real clips"))
         measured = partial(describe, batches, count, extractor, eyes, heard, turn)
         file = f"{key}-{what.replace(' ', '-')}"
         sets[what] = measured() if what == "samples" else kept(Set, file, measured, cache)
@@ -145,20 +142,14 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
         sets["samples"] = with_logits(sets["samples"], samples(model, latents[count:]), extractor, more)
         steps += scored - count
     looked_at = kept(Library, f"{key}-training-clips", partial(
-        library, training, looked_in, 2 * count if reals.sampler.mirror else 0, eyes,
+        library, real.training, real.searched, 2 * count if mirror else 0, eyes,
         lambda done: tell("training clips", steps + done, total)), cache)
-    reals.sampler.close()
-    training.sampler.close()
-    values, near, left_out = _compared(sets, looked_at, seed, extractor.protocol.get("splits", features.SPLITS))
+    real.close()
+    splits = extractor.protocol.get("splits", features.SPLITS)
+    values, near, left_out = _compared(sets, looked_at, real.held_out, seed, splits)
     about = extractor.about | {"seconds": round(time.perf_counter() - begin, 1), "date": datetime.now(UTC).isoformat(
         timespec="seconds"), "torch": str(torch.__version__), "store": store.folder.name}
     return Result(protocol, key_of(protocol), _model_facts(model), values, about, near, left_out)
-
-
-def training_clips(model: Model, store: ClipStore, seed: int, split: str | None) -> tuple[Reals, Draw]:
-    """The clips that samples' nearest are looked for among, as they lie in the store, not turned; and which of them."""
-    training = Reals.of(model, store, seed, split, mirror=False)
-    return training, training.searched(SEARCHED)
 
 
 def _cache_key(protocol: Mapping[str, Any], model: Model) -> str:
@@ -167,16 +158,20 @@ def _cache_key(protocol: Mapping[str, Any], model: Model) -> str:
     return key_of({**protocol, "torch": str(torch.__version__), "device": model.device.type})
 
 
-def _protocol(model: Model, store: ClipStore, reals: Reals, extractor: Extractor, eyes: Extractor, count: int,
-              seed: int, split: str | None) -> dict[str, Any]:
-    sampler = reals.sampler
+def _protocol(model: Model, real: Against, extractor: Extractor, eyes: Extractor, count: int,
+              seed: int) -> dict[str, Any]:
+    sampler, trained = real.reals.sampler, places_hash(real.training.sampler.usable)
+    chosen = places_hash(sampler.usable)
     return {"measures": VERSION, "extractor": extractor.protocol, "eyes": eyes.protocol, "clips": count,
             "frames": model.frames, "resolution": model.resolution, "seed": seed,
-            "reals": {"sha256": store_hash(store), "clips": len(store), "split": split,
-                      "chosen": places_hash(sampler.usable), "window": sampler.frames,
-                      "stride": [int(s) for s in sampler.strides], "time": sampler.time, "mirror": sampler.mirror,
-                      "offset": sampler.offset, "reverse": sampler.reverse},
-            "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics")}
+            "reals": {"sha256": store_hash(real.store), "clips": len(real.store), "split": real.reals.split,
+                      "chosen": chosen, "window": sampler.frames, "stride": [int(s) for s in sampler.strides],
+                      "time": sampler.time, "mirror": sampler.mirror, "offset": sampler.offset,
+                      "reverse": sampler.reverse},
+            **({} if trained == chosen else {"training": {"split": real.training.split, "chosen": trained,
+                                                               "held_out": real.held_out}}),
+            "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics"),
+            "searched": len(real.searched.clip)}
 
 
 def _model_facts(model: Model) -> dict[str, Any]:
@@ -185,25 +180,38 @@ def _model_facts(model: Model) -> dict[str, Any]:
             "system": model.config.get("network", {}).get("system", "pvswgan")}
 
 
-def _compared(sets: dict[str, Set], training: Library, seed: int,
+def _compared(sets: dict[str, Set], training: Library, held_out: bool, seed: int,
               splits: int) -> tuple[dict[str, dict[str, float]], list[int], list[int]]:
-    """(values of each measure; the nearest training clip of each of the first samples; the nearest other one of each of
-    the first training clips). Two halves of the left-out clips: one says what is near, the other is the floor."""
+    """(values of each measure; the nearest training clip of each of the first samples; that of each of the first clips
+    that say what is near)."""
     real, made = sets["real clips"], sets["samples"]
     scale = real.seen.std(0).clamp_min(1e-6)
-    half = min(len(real.seen), len(training.clip.unique()) // 2)
-    first, second = (memorisation.nearest(
-        training.seen[at:at + half], training.seen, scale,
-        None if training.turned is None else training.turned[at:at + half],
-        left_out=(training.clip[at:at + half], training.clip)) for at in (0, half))
-    near = {"samples": memorisation.nearest(made.seen, training.seen, scale, made.turned), "other real clips": second,
+    unseen, other = _unseen(real if held_out else None, training, scale, len(real.seen))
+    near = {"samples": memorisation.nearest(made.seen, training.seen, scale, made.turned), "other real clips": other,
             "noise": memorisation.nearest(sets["noise"].seen, training.seen, scale)}
     values: dict[str, dict[str, float]] = {}
     for column, what in (("value", "samples"), ("floor", "other real clips"), ("ceiling", "noise")):
-        found = _measures(real, sets[what], scale, seed, splits) | memorisation.compare(near[what], first)
+        found = _measures(real, sets[what], scale, seed, splits) | memorisation.compare(near[what], unseen)
         for name, number in found.items():
             values.setdefault(name, {})[column] = number
-    return values, near["samples"].index[:16].tolist(), first.index[:16].tolist()
+    return values, near["samples"].index[:16].tolist(), unseen.index[:16].tolist()
+
+
+def _unseen(held_out: Set | None, training: Library, scale: torch.Tensor,
+            count: int) -> tuple[memorisation.Nearest, memorisation.Nearest]:
+    """Nearest training clips of clips that were not trained on: of those that say what is near, and of the floor's. The
+    former are the held-out clips; without any, training clips that are left out of the search stand in for both."""
+    def left_out(at: int, many: int) -> memorisation.Nearest:
+        return memorisation.nearest(training.seen[at:at + many], training.seen, scale,
+                                    None if training.turned is None else training.turned[at:at + many],
+                                    left_out=(training.clip[at:at + many], training.clip))
+
+    each_once = len(training.clip.unique())
+    if held_out is not None:
+        near = memorisation.nearest(held_out.seen, training.seen, scale, held_out.turned)
+        return near, left_out(0, min(count, each_once))
+    half = min(count, each_once // 2)
+    return left_out(0, half), left_out(half, half)
 
 
 def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int, splits: int) -> dict[str, float]:

@@ -14,7 +14,8 @@ from pvswgan import video
 from pvswgan.checkpoint import Model
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
-from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label, training_clips
+from pvswgan.metrics.against import Against
+from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label
 
 
 def figure(value: float) -> str:
@@ -48,9 +49,15 @@ def sentence(result: Result) -> str:
     size = f"{p['frames']}x{p['resolution']}x{p['resolution']}"
     scored = p.get("scored", p["clips"])
     more = f" (the samples' Inception Score is of {scored:,})" if scored != p["clips"] else ""
+    unseen = ", which were held out of the training" if held_out(result) else ""
     return (f"{p['clips']:,} clips of {size}{more}, seen by {p['extractor']['name']} "
-            f"(weights {p['extractor']['weights']}); real clips {real['sha256']}, seed {p['seed']}; "
+            f"(weights {p['extractor']['weights']}); real clips {real['sha256']}{unseen}, seed {p['seed']}; "
             f"torch-fidelity {p['torch_fidelity']}. Protocol {result.key}.")
+
+
+def held_out(result: Result) -> bool:
+    """Whether no clip that was measured against had been trained on."""
+    return bool(result.protocol.get("training", {}).get("held_out"))
 
 
 def groups(results: Sequence[Result]) -> list[list[int]]:
@@ -77,19 +84,21 @@ def flat(tree: dict[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int = 16) -> video.Pixels:
-    """The first samples, each followed by the nearest training clip (clipnet's features); then as many training clips,
-    each followed by the nearest other one: uint8 (4 * count, T, R, R, 3), count at most 16.
+    """The first samples, each followed by the nearest training clip (clipnet's features); then as many clips that were
+    held out, likewise, or without any as many training clips, each followed by the nearest other one: uint8
+    (4 * count, T, R, R, 3), count at most 16.
 
     Raises DataError where the result is of measures that found them another way.
     """
     if result.protocol["measures"] != VERSION:
         raise DataError("This was measured by an earlier version, which searched otherwise: measure it again.")
     seed, split = result.protocol["seed"], result.protocol["reals"]["split"]
-    reals, searched = training_clips(model, store, seed, split)
-    near, left_out = ([reals.read(searched, slice(place, place + 1)) for place in places[:count]]
-                      for places in (result.nearest, result.left_out))
-    own = reals.read(searched, slice(len(left_out)))
-    reals.sampler.close()
-    pairs = [(model.sample(len(near), seed), torch.cat(near)), (own, torch.cat(left_out))]
+    real = Against.of(model, store, seed, split)
+    near, unseen = ([real.training.read(real.searched, slice(place, place + 1)) for place in places[:count]]
+                    for places in (result.nearest, result.left_out))
+    own = (next(real.reals.batches(0, len(unseen))) if real.held_out
+           else real.training.read(real.searched, slice(len(unseen))))
+    real.close()
+    pairs = [(model.sample(len(near), seed), torch.cat(near)), (own, torch.cat(unseen))]
     both = [np.stack([video.to_uint8(clips) for clips in pair], axis=1) for pair in pairs]
     return np.concatenate([one.reshape(-1, *one.shape[2:]) for one in both])

@@ -51,6 +51,8 @@ class Set:
             found["logits"] = self.logits
         if self.motion is not None:
             found |= {f"motion.{name}": torch.from_numpy(getattr(self.motion, name)) for name in MOTION}
+        if self.turned is not None:
+            found["turned"] = self.turned
         if self.similarity is not None:
             found["similarity"] = torch.tensor(self.similarity, dtype=torch.float64)
         return found
@@ -64,7 +66,7 @@ class Set:
         motion = under("motion.")
         return cls(tensors["features"], tensors.get("logits"), tensors["seen"], Patches.of_tensors(under("patches.")),
                    Motion(*(motion[name].numpy() for name in MOTION)) if motion else None,
-                   float(tensors["similarity"]) if "similarity" in tensors else None)
+                   float(tensors["similarity"]) if "similarity" in tensors else None, tensors.get("turned"))
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,7 @@ class Reals:
 
     sampler: Sampler
     size: tuple[int, int]  # (T, R)
+    split: str | None = None  # of the store's; None: all
 
     @classmethod
     def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None, **changes: Any) -> Reals:
@@ -208,7 +211,7 @@ class Reals:
         read = {key: data[key] for key in ("stride", "time", "mirror", "offset", "reverse") if key in data}
         read |= changes
         return cls(Sampler(store, frames=model.sizes[-1][0], split=split, seed=seed, **read),
-                   (model.frames, model.resolution))
+                   (model.frames, model.resolution), split)
 
     def __len__(self) -> int:
         return len(self.sampler.usable)

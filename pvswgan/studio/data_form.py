@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from pvswgan.data.format import pyramid_sizes
+from pvswgan.data.hold_out import MOST
 from pvswgan.data.pieces import LONGEST
 from pvswgan.data.sources import DRAW, FILES, LEAST, cache_folder, is_store
 from pvswgan.data.verify import bytes_text
@@ -20,7 +21,7 @@ from pvswgan.data.verify import bytes_text
 RESOLUTIONS = (16, 32, 64, 128, 256, 512)
 MOST_CLIPS = 10_000_000
 SHOWN = 60  # letters of a wrong value that a sentence repeats
-_ALL = ("path", "resolution", "frames", "fps", "clips", "compact")
+_ALL = ("path", "resolution", "frames", "fps", "clips", "hold_out", "compact")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ FOUND, FILMS, HERE = "Clips on this machine", "Films on this machine", "Drawn he
 
 
 def _drawn(name: str, help: str) -> Kind:
-    return Kind(name, HERE, help, ("resolution", "frames", "clips", "compact"), frames=("Frames", "of each clip", 32),
-                clips=("how many to draw", f"{DRAW:,}"))
+    return Kind(name, HERE, help, ("resolution", "frames", "clips", "hold_out", "compact"),
+                frames=("Frames", "of each clip", 32), clips=("how many to draw", f"{DRAW:,}"))
 
 
 _HELP = {
@@ -85,6 +86,7 @@ class Wish(BaseModel):
     frames: str = ""
     fps: str = ""
     clips: str = ""
+    hold_out: str = ""
     compact: bool = False
 
 
@@ -111,7 +113,7 @@ def words(wish: Wish, look: bool = True) -> tuple[list[str], dict[str, str]]:
     if kind.group == FOUND and kind.id != "auto":
         command += ["--source", kind.id]
     for field, problem in _checks(wish, kind).items():
-        command += [f"--{field}", getattr(wish, field).strip() or str(kind.resolution)]
+        command += [f"--{field.replace('_', '-')}", getattr(wish, field).strip() or str(kind.resolution)]
         problems[field] = problem
     if kind.group == HERE and look and not any(problems.values()):
         problems["clips"] = _no_room(wish, kind)
@@ -123,8 +125,9 @@ def _checks(wish: Wish, kind: Kind) -> dict[str, str]:
     checks = {
         "resolution": lambda text: "" if text in map(str, RESOLUTIONS) else _is("Pixels", text, _list(RESOLUTIONS)),
         "frames": lambda text: _whole(kind.frames[0], text, LONGEST),
-        "fps": _rate,
+        "fps": lambda text: _number("Frames a second", text, 1000),
         "clips": lambda text: _whole("Number of clips", text, MOST_CLIPS),
+        "hold_out": lambda text: _number("Held out", text, MOST),
     }
     typed = {field: getattr(wish, field).strip() for field in checks if field in kind.fields}
     typed["resolution"] = typed["resolution"] or str(kind.resolution)
@@ -181,12 +184,12 @@ def _whole(name: str, text: str, most: int) -> str:
     return _is(name, text, f"a whole number from 1 to {most:,}")
 
 
-def _rate(text: str) -> str:
+def _number(name: str, text: str, most: float) -> str:
     try:
         value = float(text) if re.fullmatch("[0-9.e+-]{1,20}", text) else math.nan
     except ValueError:
         value = math.nan
-    return "" if 0 < value <= 1000 else _is("Frames a second", text, "more than 0, up to 1000")
+    return "" if 0 < value <= most else _is(name, text, f"more than 0, up to {most:g}")
 
 
 def _path(text: str, look: bool) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from pvswgan.metrics import evaluate, report
+from pvswgan.metrics.against import LEAST
 from pvswgan.metrics.evaluate import Result
 from pvswgan.studio import data_stores, extractors, latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
@@ -72,7 +73,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         opened = asked(studio.models.open, model)
         found = [{"id": OWN, "name": "the clips of its training"}] + [
             {"id": line["id"], "name": f"{line['id']}, {line['clips']} clips"} for line in data_stores.listed()
-            if line.get("resolution", 0) >= opened.model.resolution and line.get("clips", 0) >= 2 * evaluate.LEAST]
+            if line.get("resolution", 0) >= opened.model.resolution and line.get("clips", 0) >= 2 * LEAST]
         return {"stores": found, "read_only": studio.settings.read_only}
 
     @app.get("/api/evaluate/extractors", dependencies=guarded)
@@ -87,8 +88,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         def work(tell: Progress) -> dict[str, Any]:
             store = store_of(opened, wish.store, tell)
             tell(f"loading {choice.name}", 0, 0)
-            split = opened.model.config["data"].get("split") if wish.store == OWN else None
-            result = evaluate.evaluate(opened.model, store, clips=wish.clips, seed=wish.seed, split=split, tell=tell,
+            result = evaluate.evaluate(opened.model, store, clips=wish.clips, seed=wish.seed, tell=tell,
                                        extractor=extractors.load(choice, opened.model.device))
             save(studio, opened, wish.store, result)
             return {"key": result.key, "clips": result.protocol["clips"]}
@@ -178,7 +178,7 @@ def _table(group: list[tuple[str, Result]], first: Result | None) -> dict[str, A
              "values": [one.values.get(name, {}).get("value") for _, one in group]}
             for name, columns in result.values.items() if not name.endswith("_deviation")]
     return {"key": result.key, "sentence": report.sentence(result), "apart": apart, "rows": rows,
-            "held_out": (result.about.get("held_out") or {}).get("kind"),
+            "unseen": report.held_out(result), "held_out": (result.about.get("held_out") or {}).get("kind"),
             "columns": [{"id": id, "name": _name(id, one), "loss": one.model["loss"], "clips": one.model["clips"],
                          "date": str(one.about.get("date", ""))[:10]} for id, one in group]}
 
@@ -213,8 +213,8 @@ def _real_clips(opened: Opened, result: Result, store_of: Callable[[Opened, str,
 
 
 def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress], ClipStore]) -> Response:
-    """The first samples of a result, each followed by the nearest training clip, then training clips, each followed by
-    the nearest other one, as a sprite sheet of 4 * SHOWN rows.
+    """The first samples of a result, each followed by the nearest training clip, then clips that show what is near
+    (report.nearest_pairs), as a sprite sheet of 4 * SHOWN rows.
 
     Raises DataError where model or clips are no longer what was measured.
     """

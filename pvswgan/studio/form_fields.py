@@ -34,7 +34,7 @@ LABELS = {
     "log.tick_kimg": "Statistics every (kimg)", "log.snapshot_kimg": "Snapshot every (kimg)",
     "log.keep": "Checkpoints kept", "data.time": "Fewer frames by", "data.fps": "Frames a second",
     "data.path": "Folder", "data.clips": "Clips to draw", "data.compact": "Compact store", "data.reverse": "Backwards",
-    "data.offset": "Random start", "data.stride": "Frame stride",
+    "data.offset": "Random start", "data.hold_out": "Held out", "data.stride": "Frame stride",
 }  # fmt: skip
 DOUBLINGS = {"growth.resolution": (4, 256), "growth.frames": (1, 64)}  # only these can be planned: a list to choose
 LOSSES = schema.LOSSES

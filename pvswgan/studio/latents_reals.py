@@ -68,7 +68,8 @@ def _ready(config: Config) -> None:
     data, sizes = config.data, config.plan().sizes
     if is_store(data.path):
         return
-    wish = Wish(data.source, data.path, max(r for _, r in sizes), fps=data.fps, fold=data.fold, compact=data.compact)
+    wish = Wish(data.source, data.path, max(r for _, r in sizes), fps=data.fps, fold=data.fold, compact=data.compact,
+                hold_out=data.hold_out)
     if not (cache_folder() / recipe(wish).name / "meta.json").is_file():
         raise DataError(f"The clips of {data.path} are not prepared on this machine. Import them on the Data tab.")
 

@@ -13,8 +13,9 @@ from pvswgan.checkpoint import build_generator, save_network
 from pvswgan.data.format import DataError
 from pvswgan.data.sources import open_store
 from pvswgan.latents import sample_latents
+from pvswgan.metrics import against, features, report
 from pvswgan.metrics import evaluate as ev
-from pvswgan.metrics import features, report
+from pvswgan.metrics.against import Against
 from pvswgan.metrics.evaluate import Result, evaluate
 from pvswgan.metrics.extractors import make
 from pvswgan.metrics.sets import as_bytes
@@ -95,9 +96,9 @@ def test_a_training_that_copies_is_found_out(model, store, result, cache, turned
             return getattr(model, name)
 
         def generate(self, z):
-            reals, searched = ev.training_clips(model, store, 0, None)
-            clips = reals.read(searched, slice(40, 40 + len(z)))    # some of them, across the measured halves
-            reals.sampler.close()
+            real = Against.of(model, store, 0)
+            clips = real.training.read(real.searched, slice(40, 40 + len(z)))   # some, across the measured halves
+            real.close()
             return clips.flip(4) if turned else clips
 
     found = evaluate(Copies(), store, clips=48, cache=cache)
@@ -110,9 +111,10 @@ def test_a_training_that_copies_is_found_out(model, store, result, cache, turned
 def test_a_copy_of_another_moment_of_a_longer_clip_is_found(model, cache, tmp_path, monkeypatch, most):
     """Clips have 24 frames, the network's 8, every second one: ten windows each, all searched, or 150 of them."""
     long = open_store("toyfaces", None, 16, frames=24, clips=40, cache=tmp_path)
-    monkeypatch.setattr(ev, "SEARCHED", most)
+    monkeypatch.setattr(against, "SEARCHED", most)
     monkeypatch.setitem(model.config["data"], "stride", 2)
-    reals, searched = ev.training_clips(model, long, 0, None)
+    real = Against.of(model, long, 0)
+    searched = real.searched
     assert len(searched.clip) == min(most, 40 * 10)
     assert len(set(searched.clip[:40].tolist())) == 40, "at first each once"
     assert most == 150 or len(set(zip(searched.clip.tolist(), searched.start.tolist(), strict=True))) == 400, "all"
@@ -122,10 +124,10 @@ def test_a_copy_of_another_moment_of_a_longer_clip_is_found(model, cache, tmp_pa
             return getattr(model, name)
 
         def generate(self, z):
-            return reals.read(searched, slice(60, 60 + len(z)))
+            return real.training.read(searched, slice(60, 60 + len(z)))
 
     found = evaluate(Copies(), long, clips=20, cache=cache)
-    reals.sampler.close()
+    real.close()
     assert found.protocol["searched"] == len(searched.clip)
     assert found.values["near_share"]["value"] == 1 and found.values["near_ratio"]["value"] < 0.1
     ours = [tuple(column[place] for column in searched) for place in found.nearest]
@@ -135,7 +137,7 @@ def test_a_copy_of_another_moment_of_a_longer_clip_is_found(model, cache, tmp_pa
 
 
 def test_of_more_clips_than_are_searched_the_searched_ones_make_the_floor(model, store, tmp_path, monkeypatch):
-    monkeypatch.setattr(ev, "SEARCHED", 40)
+    monkeypatch.setattr(against, "SEARCHED", 40)
     found = evaluate(model, store, clips=48, cache=tmp_path)
     assert (found.protocol["searched"], found.protocol["clips"]) == (40, 48)
     assert found.values["near_ratio"]["floor"] == pytest.approx(1, abs=0.3)
@@ -155,15 +157,102 @@ def test_tgans_inception_score_is_of_all_samples_however_few_the_real_clips(mode
 def test_pairs_are_those_that_were_found(model, store, result):
     pairs = report.nearest_pairs(result, model, store, 4)
     assert pairs.shape == (16, 8, 16, 16, 3)
-    reals, searched = ev.training_clips(model, store, 0, None)
-    own = to_uint8(reals.read(searched, slice(4)))
-    near = [to_uint8(reals.read(searched, slice(place, place + 1)))[0] for place in result.nearest[:4]]
-    reals.sampler.close()
+    real = Against.of(model, store, 0)
+    own = to_uint8(real.training.read(real.searched, slice(4)))
+    near = [to_uint8(real.training.read(real.searched, slice(place, place + 1)))[0] for place in result.nearest[:4]]
+    real.close()
     assert np.array_equal(pairs[8::2], own) and np.array_equal(pairs[1:8:2], np.stack(near))
     assert not any(np.array_equal(a, b) for a, b in zip(pairs[8::2], pairs[9::2], strict=True)), "itself is left out"
     old = replace(result, protocol=result.protocol | {"measures": 1})
     with pytest.raises(DataError, match="earlier version"):
         report.nearest_pairs(old, model, store)
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    """64 clips to train on, 32 held out."""
+    return open_store("toyfaces", None, 16, frames=8, clips=96, hold_out=1 / 3, cache=tmp_path_factory.mktemp("halves"))
+
+
+@pytest.fixture
+def pictures(model):
+    """A model that gives the clips it is told."""
+
+    class Pictures:
+        given: torch.Tensor
+
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+        def generate(self, z):
+            return self.given[:len(z)]
+
+    return Pictures()
+
+
+def test_what_was_held_out_is_measured_against(model, store, result, halves, tmp_path):
+    assert (halves.splits.count("train"), halves.splits.count("held-out")) == (64, 32)
+    real = Against.of(model, halves, 0)
+    assert real.held_out and (len(real.reals), len(real.others), len(real.training)) == (32, 64, 64)
+    clips = {name: {halves.sources[clip] + str(halves.starts[clip]) for clip in one.sampler.usable}
+             for name, one in (("reals", real.reals), ("training", real.training))}
+    assert not clips["reals"] & clips["training"]
+    found = evaluate(model, halves, clips=48, cache=tmp_path)
+    assert found.protocol["clips"] == 32 and found.protocol["searched"] == 64
+    assert found.protocol["reals"]["split"] == "held-out"
+    assert found.protocol["training"]["held_out"] and found.protocol["training"]["split"] == "train"
+    assert "which were held out of the training" in report.sentence(found)
+    assert "training" not in result.protocol and "held out" not in report.sentence(result)
+    assert evaluate(model, halves, clips=48, cache=tmp_path).values == found.values, "with what was kept"
+    real.close()
+
+
+def test_the_floor_of_held_out_clips_is_of_those_that_were_trained_on(model, halves, tmp_path, pictures):
+    real = Against.of(model, halves, 0)
+    pictures.given = torch.cat(list(real.floor(32)))
+    found = evaluate(pictures, halves, clips=32, cache=tmp_path)
+    real.close()
+    for name, columns in found.values.items():
+        if not name.startswith("near_"):
+            assert columns["value"] == pytest.approx(columns["floor"], rel=1e-4), name
+
+
+def test_copies_of_held_out_clips_are_none(model, halves, tmp_path, pictures):
+    """A model that repeats what it was trained on is found out; one that gives what it never saw is as near as clips
+    are that it never saw."""
+    real = Against.of(model, halves, 0)
+    pictures.given = real.training.read(real.searched, slice(32))
+    copied = evaluate(pictures, halves, clips=32, cache=tmp_path)
+    pictures.given = torch.cat(list(real.reals.batches(0, 32)))
+    new = evaluate(pictures, halves, clips=32, cache=tmp_path)
+    pairs = report.nearest_pairs(new, model, halves, 4)
+    assert copied.values["near_share"]["value"] == 1 and copied.values["near_ratio"]["value"] < 0.1
+    assert copied.nearest == list(range(16))
+    assert new.values["near_ratio"]["value"] == pytest.approx(1, rel=1e-4) and new.nearest == new.left_out
+    assert new.values["near_share"]["value"] <= 0.1
+    assert np.array_equal(pairs[8::2], to_uint8(pictures.given[:4]))
+    assert np.array_equal(pairs[9::2], to_uint8(torch.cat([real.training.read(real.searched, slice(place, place + 1))
+                                                           for place in new.left_out[:4]])))
+    real.close()
+
+
+def test_a_split_that_is_named_is_measured_against_and_copies_are_of_the_training(model, halves, tmp_path, pictures):
+    """As of UCF-101: trained on train, measured against test or train."""
+    real = Against.of(model, halves, 0, split="train")
+    assert not real.held_out and (len(real.reals), len(real.training)) == (64, 64)
+    pictures.given = real.training.read(real.searched, slice(32))
+    found = evaluate(pictures, halves, clips=32, split="train", cache=tmp_path)
+    assert found.values["near_share"]["value"] == 1 and "training" not in found.protocol
+    real.close()
+
+
+def test_too_few_held_out_clips_are_named(model, tmp_path):
+    few = open_store("toyfaces", None, 16, frames=8, clips=96, hold_out=1 / 6, cache=tmp_path)
+    assert few.splits.count("held-out") == 16
+    assert Against.of(model, few, 0).room() == 16
+    fewer = open_store("toyfaces", None, 16, frames=8, clips=44, hold_out=1 / 3, cache=tmp_path)
+    with pytest.raises(DataError, match=r"has \d+ clips that fit and were held out, and \d+ .* 16 of each at least"):
+        evaluate(model, fewer, cache=tmp_path)
 
 
 def test_which_clips_are_used_is_part_of_the_protocol(model, store, result, cache, monkeypatch):

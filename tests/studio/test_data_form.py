@@ -30,11 +30,13 @@ def problems(**wish: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_makes_a_command_that_the_program_takes(tmp_path: Path, kind: str) -> None:
-    everything = {"path": str(tmp_path / "videos"), "resolution": "32", "frames": "8", "fps": "12.5", "clips": "9"}
+    everything = {"path": str(tmp_path / "videos"), "resolution": "32", "frames": "8", "fps": "12.5", "clips": "9",
+                  "hold_out": "0.2"}
     command, wrong = words(Wish(source=kind, compact=True, **everything))
     assert not wrong and command[-1] == "--compact" and {"--resolution", "--frames"} <= set(command)
     assert (str(tmp_path / "videos") in command) == ("path" in KINDS[kind].fields)
     assert ("--fps" in command) == ("fps" in KINDS[kind].fields)
+    assert ("--hold-out" in command) == ("hold_out" in KINDS[kind].fields) == (kind != "faces")
     known = {one.name or one.callback.__name__ for one in commands.app.registered_commands if one.callback}
     if command[0] not in known:
         pytest.skip(f"there is no command {command[0]} yet")
@@ -66,6 +68,13 @@ def test_a_number_that_is_none_is_named_with_what_is_allowed(tmp_path: Path, fie
 def test_a_rate_that_is_none(tmp_path: Path, text: str) -> None:
     wrong = problems(path=str(tmp_path / "videos"), fps=text)
     assert set(wrong) == {"fps"} and "more than 0, up to 1000" in wrong["fps"]
+
+
+@pytest.mark.parametrize("text", ["0", "-0.1", "0.51", "20%", "half", "nan"])
+def test_a_share_that_cannot_be_held_out(tmp_path: Path, text: str) -> None:
+    wrong = problems(path=str(tmp_path / "videos"), hold_out=text)
+    assert set(wrong) == {"hold_out"} and "more than 0, up to 0.5" in wrong["hold_out"]
+    assert problems(path=str(tmp_path / "videos"), hold_out=".25") == {}
 
 
 @pytest.mark.parametrize("text", ["25", "29.97", "1e2", ".5", "1000"])

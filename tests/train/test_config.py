@@ -129,6 +129,8 @@ def test_one_stride_or_several():
     ("data.stride=[1, 0]", "data.stride.1 is 0: allowed: at least 1"),
     ("data.stride=[]", "data.stride is .*: allowed: 1 values"),
     ("data.fold=4", "data.fold is 4: allowed: at most 3"),
+    ("data.hold_out=0.6", "data.hold_out is 0.6: allowed: at most 0.5"),
+    ("data.hold_out=some", "data.hold_out is 'some'"),
     ("data.fps=0", "data.fps is 0.*: allowed: more than 0"),
     ("data.split=''", "data.split is '': allowed: some text"),
     ("data.reverse=maybe", "data.reverse is 'maybe'"),

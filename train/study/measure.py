@@ -45,7 +45,7 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
         at = {"share": share, "clips": model.clips, "stage": model.stage, "alpha": model.alpha,
               "size": f"{model.frames}x{model.resolution}x{model.resolution}", "values": None}
         if whole:
-            last = evaluate.evaluate(model, store, clips=study.clips, split=config.data.split)
+            last = evaluate.evaluate(model, store, clips=study.clips)
             at["values"] = last.values
         moments.append(at)
     record |= {"moments": moments, "result": None if last is None else asdict(last)}

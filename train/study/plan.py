@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pvswgan.metrics.evaluate import LEAST
+from pvswgan.metrics.against import LEAST
 from pvswgan.metrics.report import flat
 from train.config import Config, ConfigError, parse
 from train.schema import Real, Section, Whole

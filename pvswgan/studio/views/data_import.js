@@ -122,7 +122,7 @@
         write(note, "Starting…");
         try {
           const { id } = await pvs.json("api/data/import", this.#wish());
-          for (const name of ["path", "frames", "fps", "clips"]) this.#touched.delete(name);
+          for (const name of ["path", "frames", "fps", "clips", "hold_out"]) this.#touched.delete(name);
           this.onStarted(id);
         } catch (error) {
           this.#problems({ "": error.message });

@@ -105,15 +105,18 @@
 
     // ---- nearest training clips -----------------------------------------------------------------------------------
     let players = [];
-    const near = attempt(async ({ id, name }) => {
+    const near = attempt(async ({ id, name, unseen }) => {
       const sheet = await pvs.sheetOf(await pvs.request(`api/evaluate/nearest?id=${encodeURIComponent(id)}`));
       fine();
       players.forEach((player) => player.dispose());
       view.timeline.frames = sheet.frames;
       ref.near.hidden = false;
       ref.nearTitle.textContent = `${name}: samples and the nearest training clips`;
+      ref.nearReals.textContent = unseen
+        ? "How near is near? Above: clips that were held out of the training. Below each: the training clip that is nearest."
+        : "How near is near? Above: training clips. Below each: the one that is nearest among all others.";
       players = [];
-      const half = sheet.rows / 2; // samples with their nearest, then training clips with theirs
+      const half = sheet.rows / 2; // samples with their nearest, then clips that were not trained on, or stand in for such, with theirs
       const pair = (first, i, kind) => {
         const node = document.createElement("figure");
         for (const [place, what] of [[first + 2 * i, `${kind} ${i}`], [first + 2 * i + 1, `Nearest training clip to ${kind.toLowerCase()} ${i}`]]) {
@@ -129,7 +132,7 @@
       };
       const places = [...Array(half / 2).keys()];
       ref.pairs.replaceChildren(...places.map((i) => pair(0, i, "Sample")));
-      ref.realPairs.replaceChildren(...places.map((i) => pair(half, i, "Training clip")));
+      ref.realPairs.replaceChildren(...places.map((i) => pair(half, i, unseen ? "Held-out clip" : "Training clip")));
       ref.near.scrollIntoView({ block: "nearest", behavior: pvs.reducedMotion() ? "auto" : "smooth" });
       view.near = id;
     });

@@ -54,11 +54,11 @@
       const th = make("th", "", { scope: "col" });
       th.append(make("span", column.name, { className: "pm-name" }), make("small", `${column.loss || ""} · ${pvs.kimg(column.clips)} · ${column.date}`));
       const button = make("button", "Nearest training clips", { type: "button", className: "pvs-button pm-small" });
-      button.addEventListener("click", () => onNear(column));
+      button.addEventListener("click", () => onNear({ ...column, unseen: one.unseen }));
       th.append(button);
       head.append(th);
     }
-    head.append(make("th", "Floor", { scope: "col", title: "other real clips" }), make("th", "Ceiling", { scope: "col", title: "noise" }));
+    head.append(make("th", "Floor", { scope: "col", title: one.unseen ? "clips that it was trained on" : "other real clips" }), make("th", "Ceiling", { scope: "col", title: "noise" }));
     for (const row of one.rows) {
       const line = body.insertRow();
       line.dataset.measure = row.id;

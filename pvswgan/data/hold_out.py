@@ -1,0 +1,58 @@
+"""Clips that a training does not see: which ones, and what a model is then measured against."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from pvswgan.data.format import DataError
+from pvswgan.data.pieces import Item
+
+TRAIN, HELD_OUT = "train", "held-out"  # the splits of a store of which a share is held out
+MOST = 0.5
+
+
+def check(share: float) -> None:
+    """Raises DataError where no such share can be held out."""
+    if not 0 <= share <= MOST:
+        raise DataError(f"hold_out is {share:g}; allowed: 0 (nothing is held out) to {MOST:g}")
+
+
+def hold_out(items: Sequence[Item], share: float) -> list[Item]:
+    """The same items, each with the split TRAIN or HELD_OUT: the nearest number to `share` of them is held out, of
+    every class alike.
+
+    Whole items: what is cut from one file stays together. A hash of their names decides, so that neighbours (frames of
+    one film, say) do not all go one way, and the same files are held out on every machine. Raises DataError where they
+    have splits of their own, or where nothing would be left on a side.
+    """
+    if own := sorted({item.split for item in items if item.split}):
+        raise DataError(f"hold_out is {share:g}; allowed: 0, as these clips have splits of their own "
+                        f"({', '.join(own)}): say which one trains by split")
+    many = round(share * len(items))
+    if not 0 < many < len(items):
+        raise DataError(f"hold_out is {share:g}: of {len(items)} {'file' if len(items) == 1 else 'files'} that holds "
+                        f"out {many}; allowed: a share that leaves files on both sides")
+    order = sorted(range(len(items)), key=lambda at: (items[at].label, _number(items[at].name)))
+    held = {order[(2 * i + 1) * len(items) // (2 * many)] for i in range(many)}
+    return [replace(item, split=HELD_OUT if at in held else TRAIN) for at, item in enumerate(items)]
+
+
+def _number(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def training_split(wanted: str | None, splits: Collection[str]) -> str | None:
+    """The split that a training reads of a store with these splits, where its configuration wants `wanted`; None: all
+    clips, which are not the held-out ones."""
+    return TRAIN if wanted is None and HELD_OUT in splits else wanted
+
+
+def measured_split(wanted: str | None, splits: Collection[str]) -> str | None:
+    """The split that such a training's model is measured against: what was held out, else what it was trained on; None:
+    all clips."""
+    own = training_split(wanted, splits)
+    if own == TRAIN and HELD_OUT in splits:
+        return HELD_OUT
+    return own if own in splits else None

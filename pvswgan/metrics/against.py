@@ -1,0 +1,65 @@
+"""The real clips of an evaluation: what a model is measured against, and what it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pvswgan.checkpoint import Model
+from pvswgan.data.format import DataError
+from pvswgan.data.hold_out import measured_split, training_split
+from pvswgan.data.sampler import Draw
+from pvswgan.data.store import ClipStore
+from pvswgan.metrics.sets import Batches, Reals
+
+LEAST = 16  # clips, below which nothing is said
+SEARCHED = 10_000  # windows of training clips that samples are compared with one by one, at most
+
+
+@dataclass(frozen=True)
+class Against:
+    """reals: what is measured against; others: what the floor is taken of; training: what copies are looked for among,
+    as they lie in the store, not turned; searched: which windows of these. held_out: no clip of reals was trained on;
+    then the others are those that were, else they are reals that come after."""
+
+    store: ClipStore
+    reals: Reals
+    others: Reals
+    training: Reals
+    searched: Draw
+    held_out: bool
+
+    @classmethod
+    def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None) -> Against:
+        """split: of reals; None: what the training held out, else what it was trained on, else all. Which those are is
+        told by the model's configuration, as far as the store has such splits. Raises DataError as Reals.of."""
+        wanted, splits = model.config["data"].get("split"), set(store.splits)
+        own = training_split(wanted, splits)
+        own = own if own in splits else None
+        reals = Reals.of(model, store, seed, measured_split(wanted, splits) if split is None else split)
+        training = Reals.of(model, store, seed, own, mirror=False)
+        held_out = not np.intersect1d(reals.sampler.usable, training.sampler.usable).size
+        others = Reals.of(model, store, seed, own) if held_out else reals
+        return cls(store, reals, others, training, training.searched(SEARCHED), held_out)
+
+    def room(self) -> int:
+        """How many clips of each kind there are. Raises DataError where that is too few."""
+        if self.held_out:
+            if min(len(self.reals), len(self.others)) < LEAST:
+                raise DataError(f"{self.store.folder} has {len(self.reals)} clips that fit and were held out, and "
+                                f"{len(self.others)} that were trained on; an evaluation compares as many of both, "
+                                f"{LEAST} of each at least")
+            return min(len(self.reals), len(self.others))
+        if len(self.reals) < 2 * LEAST:
+            raise DataError(f"{self.store.folder} has {len(self.reals)} clips that fit; an evaluation compares real "
+                            f"ones with as many others, {2 * LEAST} in all at least")
+        return len(self.reals) // 2
+
+    def floor(self, count: int) -> Batches:
+        """`count` other real clips than the first `count` of reals."""
+        return self.others.batches(0 if self.held_out else count, count)
+
+    def close(self) -> None:
+        for read in (self.reals, self.others, self.training):
+            read.sampler.close()
