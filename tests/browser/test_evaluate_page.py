@@ -75,6 +75,22 @@ def test_a_model_is_measured_its_numbers_shown_and_another_protocol_kept_apart(p
     assert labels and min(label.bounding_box()["width"] for label in labels) > 80, "words break within"
 
 
+def test_what_was_held_out_is_measured_against_and_shown(page: Any, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "apart", config=FACES | {"data": FACES["data"] | {"hold_out": 0.4}})
+    with studio_apart(tmp_path / "runs") as url:
+        page.goto(f"{url}/?tab=evaluate")
+        page.wait_for_function(READY)
+        measure(page, 0)
+        panel = page.locator("#pvs-evaluate .pm-table")
+        assert "which were held out of the training" in panel.inner_text()
+        panel.get_by_role("button", name="Nearest training clips").click()
+        page.wait_for_function(f"{VIEW}.near")
+        assert "Above: clips that were held out of the training" in page.locator("#pvs-evaluate .pm-near").inner_text()
+        first = page.locator("#pvs-evaluate [data-ref=realPairs] canvas")
+        assert first.nth(0).get_attribute("aria-label") == "Held-out clip 0"
+        assert first.nth(1).get_attribute("aria-label") == "Nearest training clip to held-out clip 0"
+
+
 def test_another_extractor_is_chosen_and_what_cannot_be_had_says_why(
         page: Any, url: str, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(runs.parent / "torch"))

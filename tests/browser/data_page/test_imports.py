@@ -33,6 +33,10 @@ def test_from_an_empty_cache_to_a_store_on_the_screen(page: Any, urls: Callable[
     page.locator('[data-problem="frames"]').get_by_text("'none'").wait_for()
     fill(page, frames="4")
     page.wait_for_function("() => document.querySelector('#pd-frames').getAttribute('aria-invalid') === 'false'")
+    page.get_by_label("Held out").fill("a third")
+    page.locator('[data-problem="hold_out"]').get_by_text("'a third'; allowed: more than 0, up to 0.5").wait_for()
+    page.get_by_label("Held out").fill("0.34")
+    page.locator('[data-problem="hold_out"]').get_by_text("allowed").wait_for(state="detached")
     page.get_by_text("The same from a shell").click()
     assert "data import" in ref(page, "command").inner_text() and "--resolution 16" in ref(page, "command").inner_text()
     page.get_by_role("button", name="Start import").click()
@@ -42,6 +46,7 @@ def test_from_an_empty_cache_to_a_store_on_the_screen(page: Any, urls: Callable[
     assert "3 clips" in job(page, "finished").inner_text() and "1 skipped" in job(page, "finished").inner_text()
     assert ref(page, "title").inner_text() == "strips-strips-16"
     assert page.locator('[data-fact="Classes"]').inner_text() == "2"
+    assert "held-out" in page.locator('[data-fact="Splits"]').inner_text()
     assert "bad.png" in ref(page, "skipped").inner_text(), "a single group is open"
     page.get_by_role("button", name="Dismiss").click()
     page.wait_for_function(f"() => !document.querySelector('{PAGE} .pd-job')")
