@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from pvswgan.data.format import RAW, Array, DataError, compact_sizes, file_name, pyramid_sizes, read_meta
 
 TIMES = ("average", "subsample", "window")
-_DECODERS = 4  # threads that decode the clips of a batch of a compact store
+_READERS = 4  # threads that decode the clips of a batch of a compact store, or copy large ones
+_LARGE = 1 << 20  # bytes of a window that are worth a thread: smaller ones are copied sooner than a thread is asked
 
 
 class ClipStore:
@@ -58,7 +59,7 @@ class ClipStore:
         self._codec: str = meta["compact"] or ""
         self._place(meta["chunks"])
         self._maps: dict[tuple[int, int], Array] = {}
-        self._decoders: ThreadPoolExecutor | None = None
+        self._readers: ThreadPoolExecutor | None = None
 
     def _place(self, chunks: dict[str, list[list[int]]]) -> None:
         """Where each clip begins: its shard, its first frame there, and in the video files its first byte."""
@@ -164,17 +165,27 @@ class ClipStore:
         clips, begins, steps = self._check(index, start, frames, step)
         out = np.empty((len(clips), frames, resolution, resolution, 3), dtype=np.uint8)
         if resolution in self.compact:
-            self._decoders = self._decoders or ThreadPoolExecutor(_DECODERS, "decode")
             jobs = zip(clips.tolist(), begins.tolist(), ((frames - 1) * steps + 1).tolist(), strict=True)
-            windows = self._decoders.map(lambda job: self._decode(job[0], job[1], job[2], resolution), jobs)
+            windows = self._pool().map(lambda job: self._decode(job[0], job[1], job[2], resolution), jobs)
             for row, window, every in zip(out, windows, steps.tolist(), strict=True):
                 row[...] = window[::every]
             return out
         firsts = self._offsets[clips] + begins
-        rows = zip(out, self._shard[clips].tolist(), firsts.tolist(), steps.tolist(), strict=True)
-        for row, shard, first, every in rows:
-            row[...] = self._map(shard, resolution)[first : first + (frames - 1) * every + 1 : every]
+        shards = [self._map(shard, resolution) for shard in self._shard[clips].tolist()]
+
+        def copy(row: Array, shard: Array, first: int, every: int) -> None:
+            row[...] = shard[first : first + (frames - 1) * every + 1 : every]
+
+        rows = out, shards, firsts.tolist(), steps.tolist()
+        if len(clips) > 1 and out[0].nbytes >= _LARGE:  # several wait for the disk at once
+            list(self._pool().map(copy, *rows))
+        else:
+            list(map(copy, *rows))
         return out
+
+    def _pool(self) -> ThreadPoolExecutor:
+        self._readers = self._readers or ThreadPoolExecutor(_READERS, "read")
+        return self._readers
 
     def _decode(self, clip: int, start: int, span: int, resolution: int) -> Array:
         """uint8 (span, R, R, 3) from the chunks of video that hold these frames."""

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvswgan.data import ClipStore, DataError, format
+from pvswgan.data import store as store_module
 from pvswgan.data.format import dump_meta, pyramid, pyramid_sizes
 from pvswgan.data.store import TIMES
 from tests.data.conftest import LENGTHS
@@ -93,6 +94,18 @@ def test_pixels_are_the_stored_bytes(store: ClipStore, clips: list[np.ndarray]) 
     found = store.pixels([2, 0], [5, 1], 3, 2, 16)
     assert found.dtype == np.uint8 and found.flags.owndata
     assert np.array_equal(found[0], clips[2][5:11:2]) and np.array_equal(found[1], clips[0][1:7:2])
+
+
+def test_large_windows_are_read_side_by_side(tmp_path: Path) -> None:
+    clips = [noise(30, 128, seed=seed) for seed in range(3)]
+    store = build(tmp_path, clips)
+    order, starts, steps = [2, 0, 1, 2, 0], [1, 0, 3, 7, 5], [1, 1, 1, 1, 1]
+    found = store.pixels(order, starts, 23, steps, 128)
+    assert found[0].nbytes >= store_module._LARGE
+    for row, clip, start in zip(found, order, starts, strict=True):
+        assert np.array_equal(row, clips[clip][start:start + 23])
+    assert store._readers is not None, "by threads"
+
 
 
 @given(data=st.data())
