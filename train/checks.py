@@ -33,8 +33,8 @@ def wrong_together(config: Config) -> list[str]:
         wrong.append(f"data.path is missing: source {config.data.source!r} wants a folder "
                      f"(the sources toyfaces and shapes need none)")
     if config.data.hold_out and config.data.split is not None:
-        wrong.append(f"data.split is {config.data.split!r}: allowed with data.hold_out: null, as what is not held out "
-                     "trains")
+        wrong.append(f"data.split is {config.data.split!r}: allowed with data.hold_out {config.data.hold_out:g}: null, "
+                     "as what is not held out trains")
     return wrong
 
 

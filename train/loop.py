@@ -101,7 +101,8 @@ class Trainer:
                 write_text(self.path / "config.yaml", dump(config))
                 self._save_reals()
             where = f"{self.device.type} in {self.group.world} processes" if self.group.world > 1 else str(self.device)
-            self._log(f"training {self.path} on {where}, {precision}: {len(self.store)} clips\n{self.plan.table()}")
+            clips = len(self.sampler.usable)
+            self._log(f"training {self.path} on {where}, {precision}: {clips} clips\n{self.plan.table()}")
 
     def _open_store(self) -> ClipStore:
         def told(now: Told) -> None:

@@ -27,6 +27,7 @@ from pvswgan import checkpoint
 from pvswgan import critic as critics
 from pvswgan.checkpoint import ASSETS, CheckpointError, network_checkpoints, read_tensors, save_network
 from pvswgan.data.format import DataError
+from pvswgan.data.hold_out import training_split
 from pvswgan.latents import sample_latents
 from pvswgan.metrics.sets import Reals
 from pvswgan.networks import Discriminator, Generator, channels
@@ -130,7 +131,8 @@ class Run:
             raise CheckpointError(f"{self.path} does not keep the critic of its last network")
         critic = critics.load(file, model.config, model.stage, model.alpha)
         slices = read_tensors(file, "loss/")[0]["loss/head.slices"][0]
-        reals = Reals.of(model, store_of(self.config), seed=0)
+        store = store_of(self.config)
+        reals = Reals.of(model, store, seed=0, split=training_split(self.config.data.split, store.splits))
         real = torch.cat(list(reals.batches(0, CLIPS)))
         fake = model.generate(sample_latents(CLIPS, model.latent_dim, 1))
         seen = [critic.features(clips) @ slices for clips in (real, fake)]

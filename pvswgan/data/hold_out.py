@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -20,27 +19,27 @@ def check(share: float) -> None:
 
 
 def hold_out(items: Sequence[Item], share: float) -> list[Item]:
-    """The same items, each with the split TRAIN or HELD_OUT: the nearest number to `share` of them is held out, of
-    every class alike.
+    """The same items, each with the split TRAIN or HELD_OUT: the nearest number to `share` of them is held out, the
+    last of each class.
 
-    Whole items: what is cut from one file stays together. A hash of their names decides, so that neighbours (frames of
-    one film, say) do not all go one way, and the same files are held out on every machine. Raises DataError where they
-    have splits of their own, or where nothing would be left on a side.
+    Whole items: what is cut from one file stays together. The last ones, not any: neighbours are often alike (parts of
+    one film, a clip and the same turned round), and with all of them on one side no held-out clip was nearly seen.
+    Raises DataError where they have splits of their own, or where nothing would be left on a side.
     """
     if own := sorted({item.split for item in items if item.split}):
         raise DataError(f"hold_out is {share:g}; allowed: 0, as these clips have splits of their own "
                         f"({', '.join(own)}): say which one trains by split")
     many = round(share * len(items))
     if not 0 < many < len(items):
-        raise DataError(f"hold_out is {share:g}: of {len(items)} {'file' if len(items) == 1 else 'files'} that holds "
-                        f"out {many}; allowed: a share that leaves files on both sides")
-    order = sorted(range(len(items)), key=lambda at: (items[at].label, _number(items[at].name)))
-    held = {order[(2 * i + 1) * len(items) // (2 * many)] for i in range(many)}
+        raise DataError(f"hold_out is {share:g}: of {len(items)} files (or runs of 16 drawn clips) that holds "
+                        f"out {many}; allowed: a share that leaves some on both sides")
+    order = sorted(range(len(items)), key=lambda at: items[at].label)      # keeps the order within a class
+    held: set[int] = set()
+    for end in range(1, len(order) + 1):
+        if end == len(order) or items[order[end]].label != items[order[end - 1]].label:
+            wanted = round(many * end / len(order)) - len(held)            # of this class, to rounding
+            held |= set(order[end - wanted:end])
     return [replace(item, split=HELD_OUT if at in held else TRAIN) for at, item in enumerate(items)]
-
-
-def _number(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def training_split(wanted: str | None, splits: Collection[str]) -> str | None:

@@ -28,8 +28,8 @@ def evaluate(
         out: Annotated[Path | None, typer.Option(help="also write the result to this JSON file; of several "
                                                              "seeds each to NAME-seedN.json")] = None,
         nearest: Annotated[Path | None, typer.Option(
-            help="write a .png of samples (the first seed's), each above the nearest training clip; then of training "
-                 "clips likewise")
+            help="write a .png of samples (the first seed's), each above the nearest training clip; then of held-out "
+                 "or training clips likewise")
         ] = None) -> None:
     """Measure a model against real clips: IS, FID, KID, precision, recall, SWD, diversity, motion, memorisation.
 

@@ -23,14 +23,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from pvswgan.checkpoint import Model
 from pvswgan.data.store import ClipStore
 from pvswgan.latents import sample_latents
 from pvswgan.metrics import features, memorisation, motion, swd
-from pvswgan.metrics.against import Against
+from pvswgan.metrics.against import LEAST, Against
 from pvswgan.metrics.diversity import feature_distance
 from pvswgan.metrics.extractors import Extractor, file_hash, make
 from pvswgan.metrics.sets import Library, Set, Tell, describe, kept, library, noise, samples, with_logits
@@ -88,17 +87,6 @@ def key_of(protocol: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def store_hash(store: ClipStore) -> str:
-    """Of the contents of a store: its shards' checksums at its greatest resolution and where its clips lie in them."""
-    parts = [sorted((name, file["sha256"]) for name, file in shard["files"].items()) for shard in store.shards]
-    return hashlib.sha256(json.dumps([parts, store.lengths.tolist()]).encode()).hexdigest()[:16]
-
-
-def places_hash(usable: np.ndarray[Any, Any]) -> str:
-    """Of which clips of a store are used: a split's name does not say (two folds have the same clips)."""
-    return hashlib.sha256(json.dumps(usable.tolist()).encode()).hexdigest()[:16]
-
-
 def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Extractor | None = None, seed: int = 0,
              split: str | None = None, tell: Tell = lambda what, done, total: None,
              cache: Path | None = None) -> Result:
@@ -114,6 +102,8 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     begin = time.perf_counter()
     real = Against.of(model, store, seed, split)
     count = min(clips, real.room())
+    if count < LEAST:
+        raise ValueError(f"clips is {clips}; allowed: {LEAST} and more")
     extractor = extractor or make("clipnet", device=model.device)
     eyes = extractor if extractor.name == "clipnet" else make("clipnet", device=model.device)
     shape = (3, model.frames, model.resolution, model.resolution)
@@ -160,18 +150,9 @@ def _cache_key(protocol: Mapping[str, Any], model: Model) -> str:
 
 def _protocol(model: Model, real: Against, extractor: Extractor, eyes: Extractor, count: int,
               seed: int) -> dict[str, Any]:
-    sampler, trained = real.reals.sampler, places_hash(real.training.sampler.usable)
-    chosen = places_hash(sampler.usable)
     return {"measures": VERSION, "extractor": extractor.protocol, "eyes": eyes.protocol, "clips": count,
             "frames": model.frames, "resolution": model.resolution, "seed": seed,
-            "reals": {"sha256": store_hash(real.store), "clips": len(real.store), "split": real.reals.split,
-                      "chosen": chosen, "window": sampler.frames, "stride": [int(s) for s in sampler.strides],
-                      "time": sampler.time, "mirror": sampler.mirror, "offset": sampler.offset,
-                      "reverse": sampler.reverse},
-            **({} if trained == chosen else {"training": {"split": real.training.split, "chosen": trained,
-                                                               "held_out": real.held_out}}),
-            "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics"),
-            "searched": len(real.searched.clip)}
+            "torch_fidelity": version("torch-fidelity"), "torchmetrics": version("torchmetrics")} | real.protocol()
 
 
 def _model_facts(model: Model) -> dict[str, Any]:

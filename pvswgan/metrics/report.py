@@ -94,6 +94,9 @@ def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int = 1
         raise DataError("This was measured by an earlier version, which searched otherwise: measure it again.")
     seed, split = result.protocol["seed"], result.protocol["reals"]["split"]
     real = Against.of(model, store, seed, split)
+    if not real.are_of(result.protocol):
+        real.close()
+        raise DataError("The real clips, or which of them were trained on, are not those that were compared with.")
     near, unseen = ([real.training.read(real.searched, slice(place, place + 1)) for place in places[:count]]
                     for places in (result.nearest, result.left_out))
     own = (next(real.reals.batches(0, len(unseen))) if real.held_out

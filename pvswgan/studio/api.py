@@ -135,7 +135,7 @@ class Api:
         with self._asked(request, write=True):
             item = train_form.find(str(configuration))
             config = train_form.from_changes(item, changes or {})
-            if problem := train_form.data_problem(config.data.path, "data.path" in (changes or {})):
+            if problem := train_form.data_problem(config.data, "data.path" in (changes or {})):
                 raise ValueError(problem)
             changed = train_form.overrides(item, config)
             return processes.start(self._studio.settings.runs, str(name) or item.id, item.path, changed)

@@ -35,7 +35,7 @@ def plan(wish: Pair) -> list[tuple[str, Path, dict[str, Any]]]:
     if own.loss.name not in LOSSES:
         raise train_form.FormError({"config": f"{wish.config} trains {own.network.system} with a loss of its own; "
                                               "a pair is one of SWGAN and one of WGAN-GP."})
-    if sentence := train_form.data_problem(own.data.path, typed=False):
+    if sentence := train_form.data_problem(own.data, typed=False):
         raise train_form.FormError({"data.path": sentence})
     # What `auto` finds may differ from one start to the next, beside other work: both take what it finds now.
     shared = {"precision": choose_precision(own, choose_device(own.device))} if own.precision == "auto" else {}

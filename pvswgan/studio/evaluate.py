@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from pvswgan.metrics import evaluate, report
-from pvswgan.metrics.against import LEAST
+from pvswgan.metrics.against import LEAST, Against
 from pvswgan.metrics.evaluate import Result
 from pvswgan.studio import data_stores, extractors, latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
@@ -205,9 +205,11 @@ def _real_clips(opened: Opened, result: Result, store_of: Callable[[Opened, str,
     for name in [about["real"]] if "real" in about else [OWN, str(about.get("store"))]:
         try:
             store = store_of(opened, name, lambda *_: None)
+            real = Against.of(opened.model, store, result.protocol["seed"], result.protocol["reals"]["split"])
         except DataError:
             continue
-        if evaluate.store_hash(store) == result.protocol["reals"]["sha256"]:
+        real.close()
+        if real.are_of(result.protocol):
             return store
     raise DataError("The real clips are not those that were compared with any more, or not among the studio's.")
 

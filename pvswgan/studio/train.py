@@ -162,7 +162,7 @@ def _problems(wish: Wish, item: train_form.Configuration, config: Config | None,
     # A read-only studio starts nothing, and tells nobody which folders this machine has.
     if config is not None and not studio.settings.read_only:
         own = train_form.load(item).data.path
-        if sentence := train_form.data_problem(config.data.path, config.data.path != own):
+        if sentence := train_form.data_problem(config.data, config.data.path != own):
             problems["data.path"] = sentence
     return problems
 

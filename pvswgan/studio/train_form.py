@@ -19,12 +19,14 @@ import torch
 
 from pvswgan import baselines
 from pvswgan.baselines.system import CHANNELS, levels
+from pvswgan.data.sources import is_store
 from pvswgan.growth import grown_axes
 from pvswgan.networks import Discriminator, Generator, channels
 from pvswgan.studio import form_fields, form_yaml
 from pvswgan.studio.processes import REPOSITORY
 from pvswgan.studio.train_watch import plan_json
 from train import config as schema
+from train.schema import Data
 
 CONFIGS = REPOSITORY / "configs"
 _RUN_FROM = REPOSITORY  # a relative data.path is relative to where the trainer is started
@@ -304,8 +306,9 @@ def typed_folder(text: str) -> str:
         return text
 
 
-def data_problem(folder: str | None, typed: bool) -> str:
-    """A sentence where the folder of clips is not there to be read, else "". None: no folder is needed."""
+def data_problem(data: Data, typed: bool) -> str:
+    """A sentence where the folder of clips is not there to be read, or cannot be read so, else ""."""
+    folder = data.path
     if folder is None:
         return ""
     try:
@@ -315,6 +318,9 @@ def data_problem(folder: str | None, typed: bool) -> str:
         if not path.is_dir():
             named = "" if typed else ", though the configuration names it"
             return f"There is no folder {path} on this machine{named}. Write the path of a folder of clips."
+        if data.hold_out and is_store(path):
+            return (f"{path} is a store already, and data.hold_out is {data.hold_out:g}; allowed for a store: 0. "
+                    "Import its clips again, with a share held out.")
         return "" if next(path.iterdir(), None) else f"The folder {path} is empty."
     except (OSError, ValueError, RuntimeError) as error:
         return f"The folder {folder} cannot be read: {getattr(error, 'strerror', None) or error}."

@@ -174,6 +174,13 @@ def halves(tmp_path_factory):
     return open_store("toyfaces", None, 16, frames=8, clips=96, hold_out=1 / 3, cache=tmp_path_factory.mktemp("halves"))
 
 
+@pytest.fixture(autouse=True)
+def holds_out(request, model, monkeypatch):
+    """A model whose training held clips out, where the store does."""
+    if "halves" in request.fixturenames:
+        monkeypatch.setitem(model.config["data"], "hold_out", 1 / 3)
+
+
 @pytest.fixture
 def pictures(model):
     """A model that gives the clips it is told."""
@@ -203,6 +210,10 @@ def test_what_was_held_out_is_measured_against(model, store, result, halves, tmp
     assert found.protocol["training"]["held_out"] and found.protocol["training"]["split"] == "train"
     assert "which were held out of the training" in report.sentence(found)
     assert "training" not in result.protocol and "held out" not in report.sentence(result)
+    [shipped] = (ROOT / "assets" / "toyfaces-swgan" / "metrics").glob("*.json")
+    older = json.loads(shipped.read_text())["protocol"]
+    assert older.keys() == result.protocol.keys() and older["reals"].keys() == result.protocol["reals"].keys(), (
+        "without held-out clips nothing of a protocol is new, so results stay comparable")
     assert evaluate(model, halves, clips=48, cache=tmp_path).values == found.values, "with what was kept"
     real.close()
 
@@ -236,17 +247,37 @@ def test_copies_of_held_out_clips_are_none(model, halves, tmp_path, pictures):
     real.close()
 
 
-def test_a_split_that_is_named_is_measured_against_and_copies_are_of_the_training(model, halves, tmp_path, pictures):
-    """As of UCF-101: trained on train, measured against test or train."""
-    real = Against.of(model, halves, 0, split="train")
-    assert not real.held_out and (len(real.reals), len(real.training)) == (64, 64)
+def test_a_split_that_is_named_is_measured_against_and_copies_are_of_the_training(model, halves, tmp_path, pictures,
+                                                                                  monkeypatch):
+    """As of UCF-101: trained on one split, measured against it, another, or none in particular."""
+    monkeypatch.setitem(model.config["data"], "hold_out", 0)
+    monkeypatch.setitem(model.config["data"], "split", "train")
+    real = Against.of(model, halves, 0, split="held-out")
+    assert real.held_out and (len(real.reals), len(real.training)) == (32, 64)
     pictures.given = real.training.read(real.searched, slice(32))
-    found = evaluate(pictures, halves, clips=32, split="train", cache=tmp_path)
-    assert found.values["near_share"]["value"] == 1 and "training" not in found.protocol
+    found = evaluate(pictures, halves, clips=32, split="held-out", cache=tmp_path)
+    real.close()
+    assert found.values["near_share"]["value"] == 1 and found.protocol["training"]["split"] == "train"
+    own = evaluate(pictures, halves, clips=32, cache=tmp_path)
+    assert own.protocol["reals"]["split"] == "train" and "training" not in own.protocol
+    others = replace(own, protocol=own.protocol | {"reals": own.protocol["reals"] | {"chosen": "another fold's"}})
+    with pytest.raises(DataError, match="not those that were compared with"):
+        report.nearest_pairs(others, model, halves)
+
+
+def test_what_a_store_holds_out_was_seen_by_a_model_from_elsewhere(model, halves, monkeypatch):
+    monkeypatch.setitem(model.config["data"], "hold_out", 0)
+    real = Against.of(model, halves, 0)
+    assert not real.held_out and len(real.reals) == len(real.training) == 96
+    real.close()
+    monkeypatch.setitem(model.config["data"], "path", str(halves.folder))
+    real = Against.of(model, halves, 0)
+    assert real.held_out, "trained on this store"
     real.close()
 
 
-def test_too_few_held_out_clips_are_named(model, tmp_path):
+def test_too_few_held_out_clips_are_named(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(model.config["data"], "hold_out", 1 / 3)
     few = open_store("toyfaces", None, 16, frames=8, clips=96, hold_out=1 / 6, cache=tmp_path)
     assert few.splits.count("held-out") == 16
     assert Against.of(model, few, 0).room() == 16

@@ -249,6 +249,16 @@ def test_where_the_clips_lie_makes_no_other_plan(tmp_path):
         assert plan.changed(training, config) == said
 
 
+def test_a_key_that_came_later_counts_where_the_plan_uses_it(tmp_path):
+    """An old configuration does not have it: it was as the default is."""
+    for base, said in (({}, ""), ({"hold_out": 0.2}, "data.hold_out: 0.0, now 0.2")):
+        data = STUDY["base"]["data"] | base
+        training = plan.trainings(plan.load(written(tmp_path, base=STUDY["base"] | {"data": data})))[0]
+        config = training.config.model_dump(mode="json")
+        del config["data"]["hold_out"]
+        assert plan.changed(training, config) == said
+
+
 def test_results_of_another_plan_are_not_taken_for_this_ones(tmp_path):
     leave(plan.load(written(tmp_path)), tmp_path, "grown", 0, 1.0)
     for changes, said in (({"minutes": 0.2}, r"grown-0\.json is of another plan \(minutes: 0\.05, now 0\.2\)"),

@@ -21,8 +21,9 @@ from train.machine import machine
 from train.run import write_bytes
 
 BENCHMARK = process.ROOT / "configs" / "paper.yaml"
-REHEARSAL = ["device=cpu", "precision=float32", "data.clips=16", "growth.stages=[[4,4],[4,8],[8,8]]",
-             "growth.fade_kimg=[0,0.2,0.2]", "growth.stable_kimg=[0.2,0.2,0.2]", "growth.total_kimg=null",
+REHEARSAL = ["device=cpu", "precision=float32", "data.clips=16", "data.hold_out=0.0",
+             "growth.stages=[[4,4],[4,8],[8,8]]", "growth.fade_kimg=[0,0.2,0.2]",
+             "growth.stable_kimg=[0.2,0.2,0.2]", "growth.total_kimg=null",
              "network.fmap_base=64", "network.fmap_max=8", "network.latent_dim=8", "train.batch=8", "train.lr=0.001",
              "log.snapshot_kimg=0.1", "log.tick_kimg=0.05"]
 LAST_S, LAST_SHARE = 20.0, 0.25        # kept for the last files; for a short visit a share of it
@@ -155,6 +156,7 @@ class Visit:
         return good
 
     def _changes(self) -> list[str]:
-        store = self.wishes.store
-        clips = [f"data.path={json.dumps(str(store.resolve()))}", "data.source=auto"] if store else []
-        return [*(REHEARSAL if self.wishes.rehearsal else []), *clips, *self.wishes.overrides]
+        changes, store = [*(REHEARSAL if self.wishes.rehearsal else [])], self.wishes.store
+        if store:
+            changes += [f"data.path={json.dumps(str(store.resolve()))}", "data.source=auto", "data.hold_out=0.0"]
+        return [*changes, *self.wishes.overrides]
