@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pvswgan.checkpoint import CheckpointError, plan_of, read_tensors
-from pvswgan.networks import Discriminator, blend_real
+from pvswgan.networks import Discriminator, blend_real, temporal_contrast
 
 UNDER = "D/"  # the discriminator's tensors in a training file (train/engine.py)
 TOGETHER = 16  # clips of a batch, where the minibatch's groups allow it
@@ -23,22 +23,23 @@ def critic_file(network: Path) -> Path | None:
 
 
 class Critic:
-    """The discriminator at the stage and alpha it was trained to.
+    """The discriminator at the stage and alpha it was trained to, and with the contrast (networks.temporal_contrast).
 
     `features` are the vector f(x) that the loss's head turns into a score: the discriminator's last layer, with its
     minibatch statistics. Those see `batch` clips at once, real or generated, as in training.
     """
 
-    def __init__(self, discriminator: Discriminator, stage: int, alpha: float) -> None:
+    def __init__(self, discriminator: Discriminator, stage: int, alpha: float, contrast: float = 1.0) -> None:
         self.discriminator = discriminator.eval().requires_grad_(False)
-        self.stage, self.alpha = stage, alpha
+        self.stage, self.alpha, self.contrast = stage, alpha, contrast
         group = discriminator.mbstd_group
         self.batch = max(1, TOGETHER // group) * group
 
     @torch.no_grad()
     def features(self, clips: Tensor) -> Tensor:
         """f(x) (N, F) of clips (N, 3, T, H, W), N a multiple of `batch`, which follow one another in batches."""
-        parts = [self.discriminator(part, self.stage, self.alpha) for part in clips.split(self.batch)]
+        parts = [self.discriminator(temporal_contrast(part, self.contrast), self.stage, self.alpha)
+                 for part in clips.split(self.batch)]
         return torch.cat(parts)
 
     def as_shown(self, real: Tensor) -> Tensor:
@@ -62,4 +63,4 @@ def load(path: Path, config: Mapping[str, Any], stage: int, alpha: float) -> Cri
         discriminator.load_state_dict({name.removeprefix(UNDER): value for name, value in tensors.items()})
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"The critic in {path.name} cannot be read: {error!s:.200}") from error
-    return Critic(discriminator, stage, alpha)
+    return Critic(discriminator, stage, alpha, float(config.get("train", {}).get("temporal_contrast", 1)))

@@ -167,6 +167,18 @@ def blend_real(x: Tensor, before: tuple[int, int], after: tuple[int, int], alpha
     return torch.lerp(enlarge(shrink(x, up), up), x, alpha)
 
 
+def temporal_contrast(x: Tensor, contrast: float) -> Tensor:
+    """Clips (N, 3, T, H, W) with their difference from the mean over time `contrast` times as large; 1: x itself.
+
+    Not in the paper. A critic whose slope is held to 1 tells movement from standing still by no more than the little
+    that it changes the pixels; between clips seen with more contrast the distance of what moves counts for more. It can
+    be undone, so nothing is hidden from the critic.
+    """
+    if contrast == 1 or x.shape[2] == 1:
+        return x
+    return torch.lerp(x.mean(2, keepdim=True), x, contrast)
+
+
 def to_layout(x: Tensor) -> Tensor:
     """(N, C, T, H, W) with the channels innermost in memory, which is where the fast kernels are. One fixed layout
     everywhere, since the last bits of a float32 convolution depend on it."""

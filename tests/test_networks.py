@@ -4,7 +4,7 @@ import torch
 from pvswgan.conv import enlarge, shrink
 from pvswgan.growth import make_plan
 from pvswgan.losses import SlicedCritic
-from pvswgan.networks import Discriminator, Generator, blend_real
+from pvswgan.networks import Discriminator, Generator, blend_real, temporal_contrast
 from tests import oracle
 
 TOLERANCE = 1e-4
@@ -110,6 +110,28 @@ def test_a_fade_goes_from_the_old_picture_to_the_new(grow):
         real = torch.randn(2, 3, grow[0], grow[1], grow[1])
         torch.testing.assert_close(blend_real(real, sizes[0], grow, 0.0), enlarge(shrink(real, up), up))
         assert torch.equal(blend_real(real, sizes[0], grow, 1.0), real)
+
+
+@pytest.mark.parametrize("contrast", [0.25, 1.0, 4.0, 16.0])
+def test_contrast_makes_changes_larger_and_leaves_what_stands(contrast):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 8, 4, 4, dtype=torch.float64)
+    seen = temporal_contrast(x, contrast)
+    torch.testing.assert_close(seen.mean(2), x.mean(2))
+    torch.testing.assert_close(seen.diff(dim=2), contrast * x.diff(dim=2))
+    torch.testing.assert_close(temporal_contrast(seen, 1 / contrast), x)
+    still = x[:, :, :1].expand(-1, -1, 8, -1, -1)
+    torch.testing.assert_close(temporal_contrast(still, contrast), still)
+    assert temporal_contrast(x[:, :, :1], contrast).equal(x[:, :, :1]) and (temporal_contrast(x, 1.0) is x)
+
+
+def test_a_real_clip_and_one_that_stands_are_farther_apart_with_contrast():
+    """What the critic's slope of 1 is measured in: as many times the distance, for what only moves."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 3, 8, 4, 4)
+    still = x.mean(2, keepdim=True).expand_as(x)
+    apart = (temporal_contrast(x, 4.0) - temporal_contrast(still, 4.0)).norm() / (x - still).norm()
+    assert float(apart) == pytest.approx(4, rel=1e-5)
 
 
 def test_two_batches_in_one_pass_are_two_passes():

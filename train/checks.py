@@ -48,7 +48,8 @@ def _check_system(config: Config) -> list[str]:
         return wrong
     own = [(f"network.{name}", getattr(config.network, name), Network.model_fields[name].default)
            for name in ("latent_dim", "fmap_base", "fmap_max", "mbstd_group", "still")]
-    own.append(("train.gp_interval", config.train.gp_interval, Train.model_fields["gp_interval"].default))
+    own += [(f"train.{name}", getattr(config.train, name), Train.model_fields[name].default)
+            for name in ("gp_interval", "temporal_contrast")]
     wrong += [f"{key} is {value}: allowed with network.system {system}: {usual}, which says nothing there"
               for key, value, usual in own if value != usual]
     if config.train.checkpointing == "on":

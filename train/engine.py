@@ -14,7 +14,7 @@ from pvswgan.augment import augment
 from pvswgan.data.store import to_clips
 from pvswgan.growth import Position
 from pvswgan.losses import SWGAN, WGANGP, Loss, Mix
-from pvswgan.networks import Discriminator, Generator, blend_real
+from pvswgan.networks import Discriminator, Generator, blend_real, temporal_contrast
 from train.config import ConfigError
 from train.distributed import ALONE, Group
 from train.schema import GROWING, Config, SwganLoss, WganGpLoss
@@ -112,7 +112,7 @@ class Engine:
             real = blend_real(real, self.plan.sizes[at.stage - 1], self.plan.sizes[at.stage], at.alpha)
         with torch.no_grad():
             fake = self.G(self._latents(batch), at.stage, at.alpha)
-            real, fake = self._augment(real), self._augment(fake)
+            real, fake = self._shown(real), self._shown(fake)
         mix = Mix.draw(batch, self.generator, self.device)
         mix = Mix(self.group.share(mix.clips), self.group.share(mix.features))
         interval = self.config.train.gp_interval
@@ -138,7 +138,7 @@ class Engine:
     def _generator_gradients(self, at: Position, batch: int) -> dict[str, Tensor]:
         self.D.requires_grad_(False)
         self.loss.requires_grad_(False)
-        fake = self._augment(self.G(self._latents(batch), at.stage, at.alpha))
+        fake = self._shown(self.G(self._latents(batch), at.stage, at.alpha))
         loss = self.loss.generator_loss(self._critic(at), fake)
         self.opt_G.zero_grad()
         loss.backward()
@@ -191,6 +191,10 @@ class Engine:
         """This process's share of n latents."""
         z = torch.randn(n, self.G.latent_dim, generator=self.generator)
         return self.group.share(z).to(self.device)
+
+    def _shown(self, clips: Tensor) -> Tensor:
+        """Clips as the critic sees them."""
+        return temporal_contrast(self._augment(clips), self.config.train.temporal_contrast)
 
     def _augment(self, clips: Tensor) -> Tensor:
         return augment(clips, self.config.train.augment, self.generator, self.group.rank, self.group.world)

@@ -149,6 +149,9 @@ class Train(Section):
                                                           "as strong (changes the mathematics)")
     checkpointing: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         "auto", description="compute activations twice: less memory, more time; auto: at a stage where memory runs out")
+    temporal_contrast: Real = Field(
+        1.0, ge=0.25, le=16, description="the critic sees how a clip changes so many times as large (its difference "
+        "from its mean over time): above 1 movement counts for more; 1: as the paper")
     augment: list[Augment] = Field(
         [], description="differentiable augmentation of reals and fakes alike, for few clips")
 

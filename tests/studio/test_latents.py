@@ -17,7 +17,7 @@ from pvswgan.checkpoint import build_generator, plan_of, save_network, save_tens
 from pvswgan.data import toyfaces
 from pvswgan.directions import between
 from pvswgan.latents import on_sphere, sample_latents
-from pvswgan.networks import Discriminator, blend_real
+from pvswgan.networks import Discriminator, blend_real, temporal_contrast
 from pvswgan.studio import Settings
 from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.latents_tables import Tables, coordinate, principal
@@ -150,6 +150,9 @@ def test_reals_of_a_stage_that_fades_in_are_blended_and_a_missing_critic_is_told
     x = torch.rand(4, 3, 4, 8, 8)
     assert torch.equal(found.as_shown(x), blend_real(x, (4, 4), (4, 8), 0.5))
     assert torch.allclose(found.features(x), discriminator(x, 1, 0.5))
+    told = CONFIG | {"train": CONFIG.get("train", {}) | {"temporal_contrast": 4.0}}
+    seen = critic.load(critic.critic_file(network), told, 1, 0.5).features(x)  # type: ignore[arg-type]
+    assert torch.allclose(seen, discriminator(temporal_contrast(x, 4.0), 1, 0.5)), "as it was trained to see"
     with pytest.raises(critic.CheckpointError, match="training"):
         critic.load(network, CONFIG, 1, 0.5)
     network.with_name("000008000-training.safetensors").unlink()

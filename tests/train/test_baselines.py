@@ -237,6 +237,7 @@ def test_shipped_configurations_also_at_a_laptops_size(name):
     ({"network": {"latent_dim": 64}}, "network.latent_dim is 64: allowed with network.system mocogan: 128"),
     ({"train": {"batch": 1}}, "train.batch is 1: allowed with network.system mocogan: 2 or more"),
     ({"train": {"gp_interval": 2}}, "train.gp_interval is 2: allowed with network.system mocogan: 1"),
+    ({"train": {"temporal_contrast": 4.0}}, "train.temporal_contrast is 4.0: allowed with network.system mocogan: 1"),
     ({"train": {"checkpointing": "on"}}, "train.checkpointing is 'on': allowed with network.system mocogan: auto, off"),
     ({"precision": "bfloat16"}, "precision is 'bfloat16': allowed with network.system mocogan: auto, float32"),
     ({"network": {"system": "dvdgan"}}, "network.system is 'dvdgan': allowed: 'pvswgan', 'videogan'"),

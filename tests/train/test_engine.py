@@ -112,6 +112,30 @@ def test_reals_and_both_kinds_of_fakes_are_augmented(monkeypatch):
     assert sizes == [(False, ("colour",)), (False, ("colour",)), (True, ("colour",))]
 
 
+@pytest.mark.parametrize("loss", ["swgan", "wgan-gp"])
+def test_the_critic_sees_reals_and_both_kinds_of_fakes_with_contrast(monkeypatch, loss):
+    """Behind the augmentation and the fade's blending, and so inside the penalty too."""
+    engine, seen, made = _engine(train={"temporal_contrast": 4.0, "batch": 4}, loss={"name": loss}), [], []
+    critic_loss, generator_loss, forward = engine.loss.critic_loss, engine.loss.generator_loss, engine.G.forward
+
+    def clips(*args):
+        made.append(forward(*args))
+        return made[-1]
+
+    monkeypatch.setattr(engine.G, "forward", clips)
+    monkeypatch.setattr(engine.loss, "critic_loss", lambda critic, *rest: (seen.extend(rest[:2]), critic_loss(
+        critic, *rest))[1])
+    monkeypatch.setattr(engine.loss, "generator_loss", lambda critic, fake: (seen.append(fake), generator_loss(
+        critic, fake))[1])
+    engine.clips, reals = engine.plan.starts[2] + 4, Reals()
+    engine.step(reals)
+    raw = blend_real(reals(*reals.asked[-1]), engine.plan.sizes[1], engine.plan.sizes[2], 0.25)
+    for shown, own in zip(seen, (raw, *made), strict=True):
+        torch.testing.assert_close(shown.diff(dim=2), 4 * own.diff(dim=2))
+        torch.testing.assert_close(shown.mean(2), own.mean(2))
+    assert seen[2].requires_grad, "the generator learns through it"
+
+
 def test_the_penalty_comes_every_so_often_and_as_many_times_as_strong(monkeypatch):
     engine, seen = _engine(train={"gp_interval": 3, "batch": 4}), []
     critic_loss = engine.loss.critic_loss
