@@ -18,11 +18,12 @@ from pvswgan.data.store import DataError
 from train import heap
 from train.baselines import make_engine
 from train.config import Config, ConfigError, dump, load
-from train.cost import duration, measure, remaining
+from train.cost import duration, measure
 from train.distributed import Group, GroupError, join
 from train.engine import NotFinite, choose_device
 from train.loop import Stopped, start_or_resume
 from train.memory import free_memory, own_memory, process_memory, step_memory
+from train.pace import remaining
 from train.precision import choose_precision
 from train.run import RunError
 from train.shortage import NotEnoughMemory

@@ -1,40 +1,43 @@
-"""What a training costs: a short measurement for the seconds, arithmetic (work.py) where that would take too long."""
+"""What a training costs: a short measurement for the seconds, and what that says of stages that would take too long."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
-from pvswgan.growth import GrowthPlan
 from train.engine import Engine
-from train.work import shares
+from train.pace import Pace
 
 
 def measure(engine: Engine, seconds: float = 30.0,
             say: Callable[[str], None] = lambda _: None) -> tuple[list[float], int]:
     """Seconds a clip at each stage, and how many stages were timed.
 
-    Stages are timed in order while the budget lasts, two steps each after one to warm up; those after it are scaled by
-    their arithmetic from the last one timed. Where memory runs out a stage gives up what it would in a training.
-    Changes the engine's weights: measure on one of its own.
+    Stages are timed in order while the budget lasts, two steps each after one to warm up; those after it are judged by
+    the last one timed, as a training judges the stages to come (pace.py). Where memory runs out a stage gives up what
+    it would in a training. Changes the engine's weights: measure on one of its own.
     """
     engine.adapts = True
     plan = engine.plan
-    work = shares(engine.config)
+    pace = Pace(engine.config, engine.device, str(engine.G.dtype).removeprefix("torch."))
     out: list[float] = []
     timed = 0
+
+    def judged(stage: int) -> float:
+        return pace.seconds(timed - 1, out[timed - 1], engine.batches)[stage] if timed else 0.0
+
     begin = time.perf_counter()
     for stage, (frames, resolution) in enumerate(plan.sizes):
         last = time.perf_counter() - begin
-        if out and last + 4 * out[-1] * engine.batches[stage] * work[stage] / work[stage - 1] > seconds:
-            out.append(out[-1] * work[stage] / work[stage - 1])
+        if timed and last + 4 * judged(stage) * engine.batches[stage] > seconds:
+            out.append(judged(stage))
             continue
         say(f"timing stage {stage}: {plan.stages[stage].name}")
         engine.clips = plan.starts[stage] + plan.stages[stage].fade
         if plan.at(engine.clips).stage != stage:                       # a stage without clips of its own
-            out.append(out[-1] * work[stage] / work[stage - 1] if out else 0.0)
+            out.append(judged(stage))
             continue
         batch = torch.rand(engine.batches[stage], 3, frames, resolution, resolution) * 2 - 1
         out.append(_time_steps(engine, batch, seconds))
@@ -57,11 +60,6 @@ def _time_steps(engine: Engine, batch: torch.Tensor, seconds: float) -> float:
         if took > seconds:
             break
     return best / (engine.clips - clips)
-
-
-def remaining(plan: GrowthPlan, clips: int, per_clip: Sequence[float]) -> float:
-    """Seconds from `clips` to the end of the plan, with per_clip seconds a clip at each stage."""
-    return sum(max(0, plan.starts[i + 1] - max(clips, plan.starts[i])) * s for i, s in enumerate(per_clip))
 
 
 def duration(seconds: float) -> str:

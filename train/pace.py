@@ -13,9 +13,9 @@ from math import prod
 import torch
 
 from pvswgan.conv import conv3d_same
+from pvswgan.growth import GrowthPlan
 from pvswgan.networks import to_layout
 from train.config import Config
-from train.cost import remaining
 from train.machine import least_seconds
 from train.shortage import is_shortage
 from train.work import convolution_size, passes, shares
@@ -55,6 +55,11 @@ class Pace:
         call = calls * batches[stage] / self.passes[stage]
         return [work / self.arithmetic + call * n / batch
                 for work, n, batch in zip(self.work, self.passes, batches, strict=True)]
+
+
+def remaining(plan: GrowthPlan, clips: int, per_clip: Sequence[float]) -> float:
+    """Seconds from `clips` to the end of the plan, with per_clip seconds a clip at each stage."""
+    return sum(max(0, plan.starts[i + 1] - max(clips, plan.starts[i])) * s for i, s in enumerate(per_clip))
 
 
 def _arithmetic(config: Config, device: torch.device, dtype: torch.dtype) -> float:

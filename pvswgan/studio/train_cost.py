@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from pvswgan.studio import processes, train_watch
 from train import config as schema
-from train.cost import remaining
+from train.pace import remaining
 
 COMMAND = (sys.executable, "-m", "train.estimate")
 LONGEST_S = 300

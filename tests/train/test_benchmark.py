@@ -18,6 +18,7 @@ from tests.train import tiny
 from train.benchmark.__main__ import app
 from train.benchmark.codec import codec_table, psnr, ssim
 from train.benchmark.reads import reads_table
+from train.benchmark.report import schedule
 from train.benchmark.roofline import Rates, step_seconds
 from train.benchmark.where import summed, where_rows
 from train.config import dump, load
@@ -115,3 +116,15 @@ def test_the_roofline_is_by_the_best_rates_of_the_whole_run(tmp_path, monkeypatc
         least = step_seconds(load(config, ["precision=float32"]), row["stage"], row["batch"], Rates(1e13, 1e10), 4)
         assert row["roofline_s"] == pytest.approx(least) and row["share"] == pytest.approx(least / row["engine_s"])
         assert row["share"] < 1 and "above 100 %" not in (tmp_path / "steps.md").read_text()
+
+
+def test_the_plans_days_are_those_of_its_clips_at_the_measured_rates():
+    def row(size, kimg, engine, reference, share=0.5):
+        return {"size": size, "kimg": kimg, "engine": engine, "reference": reference, "share": share}
+
+    rows = [row("4x4x4", 864, 1000, 1000), row("8x8x8", 8640, 100, 25, 0.61)]      # 0.01 and 1 day; 0.01 and 4
+    assert schedule(rows) == ("The plan's 9,504 kimg at 4x4x4, 8x8x8 take 1.01 days at these rates, the reference "
+                              "4.01: 3.97 times; of the roofline 50% at 4x4x4 and 61% at 8x8x8.")
+    out_of_memory = [*rows, row("8x16x16", 500, None, None, None)]
+    assert schedule(out_of_memory).startswith("The plan's 9,504 kimg at 4x4x4, 8x8x8 take 1.01 days")
+    assert schedule([row("4x4x4", None, 10, 10)]) == "" == schedule([])

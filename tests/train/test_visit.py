@@ -171,14 +171,16 @@ def test_tests_and_benchmark_are_run(tmp_path, monkeypatch):
     """The tests are all skipped here. Then as if there was no pytest."""
     monkeypatch.setattr(visit, "REHEARSAL", [*visit.REHEARSAL, "growth.stages=[[4,4],[4,8]]", "growth.fade_kimg=0",
                                              "growth.stable_kimg=1"])
-    here = _alone(tmp_path, tests=60, benchmark=60)
+    here = _alone(tmp_path, tests=60, benchmark=75)
     assert here._tests(tmp_path / "tests.out") and here._benchmark(tmp_path)
     result = json.loads((tmp_path / "out" / "steps.json").read_text())
     assert [row["size"] for row in result["rows"]] == ["4x4x4", "4x8x8"]
     monkeypatch.setattr(visit.importlib.util, "find_spec", lambda name: None)
     assert here._tests(tmp_path / "tests.out")
     log = (tmp_path / "out" / "log.txt").read_text()
-    assert all(text in log for text in ("tests: passed", "benchmark: passed", "pytest is not installed here"))
+    assert all(text in log for text in (
+        "tests: passed", "benchmark: passed", "pytest is not installed here", "profile: passed",
+        "weight gradients"))
 
 
 @pytest.mark.slow

@@ -75,6 +75,7 @@ def steps(context: typer.Context,
     for row in rows:
         table.add_row(*report.cells(row))
     console.print(table)
+    console.print(report.schedule(rows))
     if out:
         console.print("written: " + ", ".join(map(str, report.write(out, name, result))), soft_wrap=True)
 
@@ -186,7 +187,7 @@ def clip(draws: Annotated[int, typer.Option(min=2, help="clips of each size")] =
 
 
 @app.command()
-def where(stage: Annotated[int, typer.Argument(help="number of the stage")],
+def where(stages: Annotated[list[int], typer.Argument(help="number of the stage; several")],
           config: Annotated[Path, typer.Option(help="configuration")] = Path("configs/toyfaces-cpu.yaml"),
           overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value of the configuration")] = None,
           device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
@@ -200,14 +201,17 @@ def where(stage: Annotated[int, typer.Argument(help="number of the stage")],
         torch.set_num_threads(threads)
     settings, chosen = load(config, overrides or []), choose_device(device)
     settings = settings.model_copy(update={"precision": choose_precision(settings, chosen)})
-    if not 0 <= stage < len(settings.plan().stages):
-        raise ValueError(f"stage is {stage}; allowed: 0 to {len(settings.plan().stages) - 1}")
-    table = Table("operators", "engine ms", "share", "plain PyTorch ms", "share",
-                  title=f"a step of {settings.plan().stages[stage].name}, {settings.batches()[stage]} clips, {config}")
-    for row in where_rows(settings, chosen, stage):
-        table.add_row(row["group"], f"{1000 * row['engine']:.1f}", f"{row['engine_share']:.0%}",
-                      f"{1000 * row['reference']:.1f}", f"{row['reference_share']:.0%}")
-    _show(table)
+    for stage in stages:
+        if not 0 <= stage < len(settings.plan().stages):
+            raise ValueError(f"stage is {stage}; allowed: 0 to {len(settings.plan().stages) - 1}")
+    for stage in stages:
+        size, batch = settings.plan().stages[stage].name, settings.batches()[stage]
+        table = Table("operators", "engine ms", "share", "plain PyTorch ms", "share",
+                      title=f"a step of {size}, {batch} clips, {config}, {settings.precision}")
+        for row in where_rows(settings, chosen, stage):
+            table.add_row(row["group"], f"{1000 * row['engine']:.1f}", f"{row['engine_share']:.0%}",
+                          f"{1000 * row['reference']:.1f}", f"{row['reference_share']:.0%}")
+        _show(table)
 
 
 def _show(table: Table) -> None:

@@ -48,8 +48,22 @@ def caption(result: dict[str, Any]) -> str:
                if any((row.get("share") or 0) > 1 for row in result["rows"]) else "") + ".")
 
 
+def schedule(rows: Sequence[Row]) -> str:
+    """What the plan takes at these rates, and how much less than the reference that is; of the stages that both were
+    measured at, all of them or not. Empty of rows that do not tell the plan's clips."""
+    both = [row for row in rows if row.get("kimg") and row["engine"] and row["reference"]]
+    if not both:
+        return ""
+    days = {name: sum(1000 * row["kimg"] / row[name] for row in both) / 86400 for name in ("engine", "reference")}
+    last = " and ".join(f"{row['share']:.0%} at {row['size']}" for row in rows[-2:] if row.get("share"))
+    return (f"The plan's {sum(row['kimg'] for row in both):,.0f} kimg at {', '.join(row['size'] for row in both)} take "
+            f"{_number(days['engine'])} days at these rates, the reference {_number(days['reference'])}: "
+            f"{days['reference'] / days['engine']:.2f} times" + (f"; of the roofline {last}." if last else "."))
+
+
 def markdown(name: str, result: dict[str, Any]) -> str:
     lines = [f"# Training steps: {name}", "", caption(result), "", f"    {result['command']}", "",
+             *([said, ""] if (said := schedule(result["rows"])) else []),
              "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in result["rows"]]
     lines += ["", f"![clips a second by stage]({name}.svg)", "",

@@ -28,7 +28,8 @@ def steps_table(config: Config, device: torch.device, stages: Sequence[int], sec
     """One row a stage, at alpha 1: both step in turn for about `seconds` after one step each to warm up.
 
     config.precision must be float32 or bfloat16. Rows: stage, size, batch; engine_s and reference_s, seconds of the
-    quickest whole step (critic with penalty, generator, average); engine and reference, clips/s; ratio; engine_mb and
+    quickest whole step (critic with penalty, generator, average); engine and reference, clips/s; ratio; kimg, thousands
+    of clips that the plan has at the stage; engine_mb and
     reference_mb, the greatest memory of a step above what the networks and optimisers hold, megabytes; tflops, the
     engine's rate. None where the reference ran out of memory. (roofline_s and share: `against`.)
     """
@@ -73,7 +74,8 @@ def _row(engine: Engine, plain: Reference, stage: int, seconds: float) -> dict[s
             del works[name]
             _free(device)
     best = _in_turn(works, device, seconds)
-    row: dict[str, Any] = {"stage": stage, "size": plan.stages[stage].name, "batch": batch}
+    row: dict[str, Any] = {"stage": stage, "size": plan.stages[stage].name, "batch": batch,
+                           "kimg": (plan.starts[stage + 1] - plan.starts[stage]) / 1000}
     for name in ("engine", "reference"):
         row |= {f"{name}_s": best.get(name), name: batch / best[name] if name in best else None,
                 f"{name}_mb": memory[name]}

@@ -108,17 +108,28 @@ class Visit:
         seconds = min(self.wishes.benchmark, self.most, self.left())
         if seconds <= 0:
             return True
-        changes = REHEARSAL if self.wishes.rehearsal else []
-        stages = len(load(BENCHMARK, list(changes)).plan().stages)
+        stages = len(load(BENCHMARK, list(self._tiny())).plan().stages)
         each = 0.1 if self.wishes.rehearsal else seconds / stages / 4         # the rest goes into warming up
         words = ["-m", "train.benchmark", "--config", str(BENCHMARK), "--out", str(scratch), "--name", Path(STEPS).stem,
                  "--device", self.wishes.device.type, "--seconds", f"{each:.2f}"]
-        words += [word for change in changes for word in ("--set", change)]
+        words += [word for change in self._tiny() for word in ("--set", change)]
         log, found = scratch / "benchmark.out", scratch / STEPS
         child = process.start(words, log)
         good = self._ended("benchmark", child, seconds, log, 25, lambda: self._bring(found))
         self._bring(found)
+        self._profile(scratch, stages, seconds / 3)
         return good
+
+    def _profile(self, scratch: Path, stages: int, seconds: float) -> None:
+        """Where the time goes at the two largest stages, into the log: what a bar that is missed is asked for."""
+        words = ["-m", "train.benchmark", "where", str(stages - 1), str(stages - 2), "--config", str(BENCHMARK),
+                 "--device", self.wishes.device.type]
+        words += [word for change in self._tiny() for word in ("--set", change)]
+        log = scratch / "where.out"
+        self._ended("profile", process.start(words, log), min(seconds, self.left()), log, 40)
+
+    def _tiny(self) -> list[str]:
+        return REHEARSAL if self.wishes.rehearsal else []
 
     def _bring(self, found: Path) -> None:
         """The benchmark's result so far, if it has grown and is whole."""
@@ -156,7 +167,7 @@ class Visit:
         return good
 
     def _changes(self) -> list[str]:
-        changes, store = [*(REHEARSAL if self.wishes.rehearsal else [])], self.wishes.store
+        changes, store = [*self._tiny()], self.wishes.store
         if store:
             changes += [f"data.path={json.dumps(str(store.resolve()))}", "data.source=auto", "data.hold_out=0.0"]
         return [*changes, *self.wishes.overrides]
