@@ -117,7 +117,7 @@ class Visit:
         child = process.start(words, log)
         good = self._ended("benchmark", child, seconds, log, 25, lambda: self._bring(found))
         self._bring(found)
-        self._profile(scratch, stages, seconds / 3)
+        self._profile(scratch, stages, seconds / 2)
         return good
 
     def _profile(self, scratch: Path, stages: int, seconds: float) -> None:
