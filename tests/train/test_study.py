@@ -145,10 +145,12 @@ def test_the_study_for_a_gpu_asks_all_systems_at_the_size_that_they_were_publish
         assert study.arms[arm]["train"] == first.arms[arm]["train"], "as published, whatever the size"
 
 
-def test_the_studies_of_precision_and_of_a_larger_size_compare_one_thing_each():
+def test_the_studies_of_precision_contrast_and_a_larger_size_compare_one_thing_each():
     for file, size, pairs, apart in (
             ("study-precision.yaml", (8, 16), [("float32", "bfloat16"), ("wgan-gp-float32", "wgan-gp-bfloat16")],
              {"precision"}),
+            ("study-contrast.yaml", (8, 16), [("swgan", "contrast"), ("swgan", "contrast-8"),
+                                              ("wgan-gp", "wgan-gp-contrast")], {"train.temporal_contrast"}),
             ("study-32.yaml", (16, 32), [("swgan", "no-growing")], {"growth.fade_kimg", "growth.stable_kimg"})):
         cells = {(cell.arm, cell.seed): cell.config for cell in plan.trainings(plan.load(ROOT / "configs" / file))}
         assert {seed for _, seed in cells} == {0, 1, 2}
