@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -86,7 +87,7 @@ def conv_up(x: Tensor, w: Tensor, factors: Triple, repeat: bool = False) -> Tens
     transposed convolution. x (N, C, T, H, W) -> (N, D, T*f0, H*f1, W*f2). `repeat` as there."""
     # y[2i+p] = sum_k w[k] x[(2i+p+k-1)//2]: the taps that meet the same input pixel add up, which is what
     # widening does. The transposed convolution reads its kernel backwards, with the channels exchanged.
-    kernel = widen(w, factors).flip([2, 3, 4]).transpose(0, 1)
+    kernel = widen(w.transpose(0, 1), factors, backwards=True)
     out = [n * f for n, f in zip(x.shape[2:], factors, strict=True)]
     geometry = Geometry(factors, (1, 1, 1), "output" if repeat else "")
     return _InputGrad.apply(x, kernel, geometry, torch.Size([x.shape[0], w.shape[0], *out]))
@@ -96,18 +97,31 @@ def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
     """conv3d_same with w (D, C, 3, 3, 3), then the average over `factors` (ones and twos): in one strided
     convolution. x (N, C, T, H, W) -> (N, D, T/f0, H/f1, W/f2)."""
     scale = 1 / (factors[0] * factors[1] * factors[2])
-    return conv3d(x, widen(w, factors) * scale, stride=factors, padding=(1, 1, 1))
+    return conv3d(x, widen(w, factors, scale=scale), stride=factors, padding=(1, 1, 1))
 
 
-def widen(w: Tensor, factors: Triple) -> Tensor:
-    """The kernel w (., ., 3, 3, 3) added to itself shifted by one, in each axis whose factor is 2: 3 -> 4 taps."""
-    for axis, factor in enumerate(factors, start=2):
-        if factor == 2:
-            zero = w.new_zeros([1 if d == axis else n for d, n in enumerate(w.shape)])
-            w = torch.cat([w, zero], axis) + torch.cat([zero, w], axis)
-        elif factor != 1:
-            raise ValueError(f"scale factors must be 1 or 2 in each axis, got {tuple(factors)}")
-    return w
+def widen(w: Tensor, factors: Triple, backwards: bool = False, scale: float = 1.0) -> Tensor:
+    """The kernel w (., ., 3, 3, 3) added to itself shifted by one, in each axis whose factor is 2: 3 -> 4 taps; times
+    `scale`, and `backwards` in all three axes, if it is to be. In one product of matrices, that leaves the channels of
+    the second axis innermost, as convolutions want them: shifting, adding, turning and copying took a fifth of a step
+    where layers are wide and clips are small."""
+    if any(factor not in (1, 2) for factor in factors):
+        raise ValueError(f"scale factors must be 1 or 2 in each axis, got {tuple(factors)}")
+    taps = _taps(tuple(factors), backwards, scale, w.device, w.dtype)
+    wide = taps @ w.flatten(2).transpose(1, 2)                      # (., taps, .)
+    return wide.unflatten(1, [2 + factor for factor in factors]).movedim(4, 1)
+
+
+@lru_cache(maxsize=64)
+def _taps(factors: Triple, backwards: bool, scale: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(taps of the wide kernel, 27): which taps of a kernel of 3x3x3 each of them is the sum of, times scale."""
+    with torch.inference_mode(False), torch.device("cpu"):           # kept, whoever asks first
+        whole = torch.full((1, 1), scale, dtype=torch.float64)
+        for factor in factors:
+            one = torch.eye(2 + factor, 3, dtype=torch.float64)
+            one = one if factor == 1 else one + one.roll(1, 0)
+            whole = torch.kron(whole, one.flip(0) if backwards else one)
+        return whole.to(device, dtype)
 
 
 def enlarge(x: Tensor, factors: Triple) -> Tensor:

@@ -81,7 +81,7 @@ class _Ready:
 
 
 def _ready_weight(weight: Tensor, up: Triple) -> Tensor:
-    return to_layout(weight if up == (1, 1, 1) else widen(weight, up).flip([2, 3, 4]).transpose(0, 1))
+    return to_layout(weight if up == (1, 1, 1) else widen(weight.transpose(0, 1), up, backwards=True))
 
 
 def _convolve(x: Tensor, weight: Tensor, up: Triple, bias: Tensor, padding: Triple) -> Tensor:

@@ -83,6 +83,36 @@ def test_input_gradients_only_leaves_out_the_weights(monkeypatch):
     assert calls and w.grad is not None
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("factors", FACTORS)
+def test_a_wide_kernel_is_the_kernel_and_itself_shifted(factors, backwards):
+    w = torch.randn(2, 5, 3, 3, 3, dtype=torch.float64)
+    expected = w
+    for axis, factor in enumerate(factors, start=2):
+        if factor == 2:
+            pad = [(0, 0)] * 3
+            after, before = list(pad), list(pad)
+            after[axis - 2], before[axis - 2] = (0, 1), (1, 0)
+            expected = sum(F.pad(expected, [n for pair in reversed(one) for n in pair]) for one in (after, before))
+    expected = expected.flip([2, 3, 4]) if backwards else expected
+    found = widen(w, factors, backwards, scale=0.125)
+    torch.testing.assert_close(found, expected / 8)
+    assert found.is_contiguous(memory_format=torch.channels_last_3d), "as the kernels want them: no copy"
+
+
+def test_what_is_kept_for_wide_kernels_is_kept_for_all():
+    """Asked for first where nothing may be differentiated, or on a device that has no numbers."""
+    conv._taps.cache_clear()
+    w = torch.randn(2, 2, 3, 3, 3, requires_grad=True)
+    with torch.inference_mode():
+        widen(w, (2, 2, 2))
+    with torch.device("meta"):
+        widen(torch.empty(2, 2, 3, 3, 3), (1, 2, 2))
+    for factors in ((2, 2, 2), (1, 2, 2)):
+        widen(w, factors).square().sum().backward()
+    assert w.grad is not None and w.grad.isfinite().all()
+
+
 def test_other_factors_are_refused():
     with pytest.raises(ValueError, match="scale factors must be 1 or 2"):
         widen(torch.zeros(1, 1, 3, 3, 3), (3, 1, 1))
