@@ -103,7 +103,7 @@ def conv_down(x: Tensor, w: Tensor, factors: Triple) -> Tensor:
 def widen(w: Tensor, factors: Triple, backwards: bool = False, scale: float = 1.0) -> Tensor:
     """The kernel w (., ., 3, 3, 3) added to itself shifted by one, in each axis whose factor is 2: 3 -> 4 taps; times
     `scale`, and `backwards` in all three axes, if it is to be. In one product of matrices, that leaves the channels of
-    the second axis innermost, as convolutions want them: shifting, adding, turning and copying took a fifth of a step
+    the second axis innermost, as convolutions want them: shifting, adding, turning and copying took a tenth of a step
     where layers are wide and clips are small."""
     if any(factor not in (1, 2) for factor in factors):
         raise ValueError(f"scale factors must be 1 or 2 in each axis, got {tuple(factors)}")

@@ -18,22 +18,25 @@ def check(share: float) -> None:
         raise DataError(f"hold_out is {share:g}; allowed: 0 (nothing is held out) to {MOST:g}")
 
 
-def hold_out(items: Sequence[Item], share: float) -> list[Item]:
+def hold_out(items: Sequence[Item], share: float, first: int | None = None) -> list[Item]:
     """The same items, each with the split TRAIN or HELD_OUT: the nearest number to `share` of them is held out, the
-    last of each class.
+    last of each class; 0: as they are. first: of the first so many, as those after them only take the place of others.
 
     Whole items: what is cut from one file stays together. The last ones, not any: neighbours are often alike (parts of
     one film, a clip and the same turned round), and with all of them on one side no held-out clip was nearly seen.
     Raises DataError where they have splits of their own, or where nothing would be left on a side.
     """
+    if not share:
+        return list(items)
     if own := sorted({item.split for item in items if item.split}):
         raise DataError(f"hold_out is {share:g}; allowed: 0, as these clips have splits of their own "
                         f"({', '.join(own)}): say which one trains by split")
-    many = round(share * len(items))
-    if not 0 < many < len(items):
-        raise DataError(f"hold_out is {share:g}: of {len(items)} files (or runs of 16 drawn clips) that holds "
+    chosen = items[:first]
+    many = round(share * len(chosen))
+    if not 0 < many < len(chosen):
+        raise DataError(f"hold_out is {share:g}: of {len(chosen)} files (or runs of 16 drawn clips) that holds "
                         f"out {many}; allowed: a share that leaves some on both sides")
-    order = sorted(range(len(items)), key=lambda at: items[at].label)      # keeps the order within a class
+    order = sorted(range(len(chosen)), key=lambda at: items[at].label)      # keeps the order within a class
     held: set[int] = set()
     for end in range(1, len(order) + 1):
         if end == len(order) or items[order[end]].label != items[order[end - 1]].label:

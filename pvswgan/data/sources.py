@@ -15,8 +15,8 @@ from types import ModuleType
 
 from pvswgan.data.build import Progress, Rules, build
 from pvswgan.data.format import VERSION, DataError, pyramid_sizes
-from pvswgan.data.hold_out import TRAIN, hold_out
 from pvswgan.data.hold_out import check as check_share
+from pvswgan.data.hold_out import hold_out
 from pvswgan.data.pieces import LONGEST, Drop, Item, Piece
 from pvswgan.data.store import ClipStore
 
@@ -162,41 +162,24 @@ def _files(wish: Wish) -> Recipe:
     if wish.clips is not None:
         there = items[: len(items) - len(found.missing)]  # a sample of what is missing is of no use
         if found.kind == "array":
-            items = _split(_thinned(there, wish.clips), wish.hold_out)
+            items = _thinned(there, wish.clips)
         else:
-            chosen, others = _spread(there, wish.clips)
-            share = math.ceil(wish.clips / len(there))
-            items = _split(chosen, wish.hold_out) + [replace(item, split=item.split or _rest(wish)) for item in others]
+            items, share = _spread(there, wish.clips), math.ceil(wish.clips / len(there))
         inputs.append("spread")  # older stores of the same name had all clips of the first items
-    else:
-        items = _split(items, wish.hold_out)
-    inputs += _how_split(wish)
+    items = hold_out(items, wish.hold_out, wish.clips)
+    if wish.hold_out:
+        inputs.append({"hold_out": wish.hold_out})
     return Recipe(found.kind, _name(f"{found.kind}-{path.stem}", rules, inputs), items, found.classes, rules,
                   json.dumps(inputs), found.ignored, share, str(path))
 
 
-def _split(items: list[Item], share: float) -> list[Item]:
-    """The items with a share of them held out, where that is wished."""
-    return hold_out(items, share) if share else items
-
-
-def _rest(wish: Wish) -> str:
-    """The split of files that only take the place of others."""
-    return TRAIN if wish.hold_out else ""
-
-
-def _how_split(wish: Wish) -> list[object]:
-    """What a store's name says of it."""
-    return [{"hold_out": wish.hold_out}] if wish.hold_out else []
-
-
-def _spread(items: list[Item], clips: int) -> tuple[list[Item], list[Item]]:
-    """(so many items at even distances, so that every class has its share; the others, should these be too few)."""
+def _spread(items: list[Item], clips: int) -> list[Item]:
+    """So many items at even distances, so that every class has its share; then the others, should these be too few."""
     from pvswgan.data import layouts
 
     chosen = layouts.spread(range(len(items)), clips)
     others = sorted(set(range(len(items))) - set(chosen))
-    return [items[at] for at in chosen], [items[at] for at in others]
+    return [items[at] for at in (*chosen, *others)]
 
 
 def _thinned(items: list[Item], clips: int) -> list[Item]:
@@ -245,8 +228,9 @@ def _drawn(wish: Wish) -> Recipe:
     classes = list(module.CLASSES)
     items = [Item(f"{wish.source}/{wish.seed}/{start}", partial(module.clips, start, stop, **settings))
              for start, stop in _ranges(count)]
-    items = _split(items, wish.hold_out)
-    inputs += _how_split(wish)
+    items = hold_out(items, wish.hold_out)
+    if wish.hold_out:
+        inputs.append({"hold_out": wish.hold_out})
     rules = Rules(resolution, wish.compact)
     return Recipe(wish.source, _name(wish.source, rules, inputs), items, classes, rules, json.dumps(inputs),
                   origin=f"{count} clips of {wish.frames} frames, seed {wish.seed}")

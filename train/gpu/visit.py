@@ -125,8 +125,9 @@ class Visit:
         words = ["-m", "train.benchmark", "where", str(stages - 1), str(stages - 2), "--config", str(BENCHMARK),
                  "--device", self.wishes.device.type]
         words += [word for change in self._tiny() for word in ("--set", change)]
-        log = scratch / "where.out"
-        self._ended("profile", process.start(words, log), min(seconds, self.left()), log, 40)
+        log, seconds = scratch / "where.out", min(seconds, self.left())
+        if seconds > 0:
+            self._ended("profile", process.start(words, log), seconds, log, 40)
 
     def _tiny(self) -> list[str]:
         return REHEARSAL if self.wishes.rehearsal else []

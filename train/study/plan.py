@@ -90,9 +90,8 @@ def changed(training: Training, config: dict[str, Any]) -> str:
     """In what a run's configuration is not the plan's: "train.lr: 0.001, now 0.002"; "" if in nothing. What a run has
     found for `auto` is no change, nor are keys that came later and have their default, nor where on a machine the
     folder of clips lies."""
-    now, then = flat(training.config.model_dump(mode="json")), flat(config)
-    usual = flat(Config(loss=training.config.loss).model_dump(mode="json"))
-    then = {key: then.get(key, usual[key]) for key in now.keys() & usual.keys()}
+    usual = Config(loss=training.config.loss).model_dump(mode="json")
+    now, then = flat(training.config.model_dump(mode="json")), flat(usual) | flat(config)
     found = [f"{key}: {then[key]}, now {now[key]}" for key in now.keys() & then.keys()
              if now[key] != then[key] and now[key] != "auto" and not _same_folder(key, now[key], then[key])]
     return min(found, default="")
