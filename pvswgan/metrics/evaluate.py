@@ -32,6 +32,7 @@ from pvswgan.metrics import features, memorisation, motion, swd
 from pvswgan.metrics.against import LEAST, Against
 from pvswgan.metrics.diversity import feature_distance
 from pvswgan.metrics.extractors import Extractor, file_hash, make
+from pvswgan.metrics.memorisation import Nearest
 from pvswgan.metrics.sets import Library, Set, Tell, describe, kept, library, noise, samples, with_logits
 
 VERSION = 3  # of the measures: raised when a number changes its meaning
@@ -164,35 +165,30 @@ def _model_facts(model: Model) -> dict[str, Any]:
 def _compared(sets: dict[str, Set], training: Library, held_out: bool, seed: int,
               splits: int) -> tuple[dict[str, dict[str, float]], list[int], list[int]]:
     """(values of each measure; the nearest training clip of each of the first samples; that of each of the first clips
-    that say what is near)."""
+    that were not trained on). Two halves of these: one says what is near, the other is the floor."""
     real, made = sets["real clips"], sets["samples"]
     scale = real.seen.std(0).clamp_min(1e-6)
-    unseen, other = _unseen(real if held_out else None, training, scale, len(real.seen))
-    near = {"samples": memorisation.nearest(made.seen, training.seen, scale, made.turned), "other real clips": other,
+    unseen = _unseen(real if held_out else None, training, scale, len(real.seen))
+    first, second = unseen.halves()
+    near = {"samples": memorisation.nearest(made.seen, training.seen, scale, made.turned), "other real clips": second,
             "noise": memorisation.nearest(sets["noise"].seen, training.seen, scale)}
     values: dict[str, dict[str, float]] = {}
     for column, what in (("value", "samples"), ("floor", "other real clips"), ("ceiling", "noise")):
-        found = _measures(real, sets[what], scale, seed, splits) | memorisation.compare(near[what], unseen)
+        found = _measures(real, sets[what], scale, seed, splits) | memorisation.compare(near[what], first)
         for name, number in found.items():
             values.setdefault(name, {})[column] = number
     return values, near["samples"].index[:16].tolist(), unseen.index[:16].tolist()
 
 
-def _unseen(held_out: Set | None, training: Library, scale: torch.Tensor,
-            count: int) -> tuple[memorisation.Nearest, memorisation.Nearest]:
-    """Nearest training clips of clips that were not trained on: of those that say what is near, and of the floor's. The
-    former are the held-out clips; without any, training clips that are left out of the search stand in for both."""
-    def left_out(at: int, many: int) -> memorisation.Nearest:
-        return memorisation.nearest(training.seen[at:at + many], training.seen, scale,
-                                    None if training.turned is None else training.turned[at:at + many],
-                                    left_out=(training.clip[at:at + many], training.clip))
-
-    each_once = len(training.clip.unique())
+def _unseen(held_out: Set | None, training: Library, scale: torch.Tensor, count: int) -> Nearest:
+    """Nearest training clips of clips that were not trained on: those that were held out; without any, training clips
+    that are left out of the search stand in for them, twice as many."""
     if held_out is not None:
-        near = memorisation.nearest(held_out.seen, training.seen, scale, held_out.turned)
-        return near, left_out(0, min(count, each_once))
-    half = min(count, each_once // 2)
-    return left_out(0, half), left_out(half, half)
+        return memorisation.nearest(held_out.seen, training.seen, scale, held_out.turned)
+    many = 2 * min(count, len(training.clip.unique()) // 2)
+    turned = None if training.turned is None else training.turned[:many]
+    left_out = training.clip[:many], training.clip
+    return memorisation.nearest(training.seen[:many], training.seen, scale, turned, left_out)
 
 
 def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int, splits: int) -> dict[str, float]:

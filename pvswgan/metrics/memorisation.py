@@ -23,6 +23,12 @@ class Nearest:
     index: Tensor
     distance: Tensor
 
+    def halves(self) -> tuple[Nearest, Nearest]:
+        """The first and the second half of the clips."""
+        half = len(self.index) // 2
+        first, second = slice(half), slice(half, 2 * half)
+        return Nearest(self.index[first], self.distance[first]), Nearest(self.index[second], self.distance[second])
+
 
 def nearest(clips: Tensor, reference: Tensor, scale: Tensor, turned: Tensor | None = None,
             left_out: tuple[Tensor, Tensor] | None = None) -> Nearest:

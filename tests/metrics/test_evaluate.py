@@ -239,8 +239,10 @@ def test_copies_of_held_out_clips_are_none(model, halves, tmp_path, pictures):
     pairs = report.nearest_pairs(new, model, halves, 4)
     assert copied.values["near_share"]["value"] == 1 and copied.values["near_ratio"]["value"] < 0.1
     assert copied.nearest == list(range(16))
-    assert new.values["near_ratio"]["value"] == pytest.approx(1, rel=1e-4) and new.nearest == new.left_out
-    assert new.values["near_share"]["value"] <= 0.1
+    assert new.nearest == new.left_out, "the held-out clips themselves, twice"
+    for column in ("value", "floor"):                  # all of them, and half of them, against the other half
+        assert new.values["near_ratio"][column] == pytest.approx(1, abs=0.2), column
+        assert new.values["near_share"][column] <= 0.15, column
     assert np.array_equal(pairs[8::2], to_uint8(pictures.given[:4]))
     assert np.array_equal(pairs[9::2], to_uint8(torch.cat([real.training.read(real.searched, slice(place, place + 1))
                                                            for place in new.left_out[:4]])))
