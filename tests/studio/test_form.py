@@ -16,8 +16,9 @@ from fastapi.testclient import TestClient
 
 from pvswgan.studio import Settings, form_fields, form_yaml, processes, train, train_cost, train_form
 from pvswgan.studio.server import Studio
-from tests.studio import fakerun
+from tests.studio import fakerun, stores
 from train import config as schema
+from train.schema import Data
 
 ROOT = Path(__file__).parents[2]
 
@@ -309,3 +310,10 @@ def test_one_measurement_at_a_time(client: TestClient, monkeypatch: pytest.Monke
     monkeypatch.setattr(train_cost, "COMMAND", (sys.executable, "-c", "import sys; sys.exit('no such device')"))
     failed = cost(client, **other)  # the page that asked gives up its first one for it
     assert failed["state"] == "failed" and "no such device" in failed["sentence"]
+
+
+def test_a_share_cannot_be_held_out_of_a_store_that_is_built(tmp_path: Path) -> None:
+    folder = stores.make(tmp_path / "store").folder
+    said = train_form.data_problem(Data(path=str(folder), hold_out=0.2), typed=True)
+    assert "is a store already, and data.hold_out is 0.2; allowed for a store: 0" in said
+    assert train_form.data_problem(Data(path=str(folder)), typed=True) == ""
