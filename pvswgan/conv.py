@@ -79,6 +79,8 @@ def conv3d_same(x: Tensor, w: Tensor, repeat: bool = False) -> Tensor:
     """conv3d for odd kernels that keeps T, H and W. `repeat`, for kernels of 3 in time: before the first and after the
     last frame stands that frame once more, not zeros."""
     kt, kh, kw = w.shape[2:]
+    # Once a pass, with the channels innermost as the clips have them: each of its convolutions would do it again.
+    w = w.contiguous(memory_format=torch.channels_last_3d)
     return _Conv.apply(x, w, Geometry((1, 1, 1), (kt // 2, kh // 2, kw // 2), "input" if repeat else ""))
 
 

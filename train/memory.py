@@ -45,7 +45,7 @@ class LiveBytes(TorchDispatchMode):
         self._known: dict[int, int] = {}
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = function(*args, **(kwargs or {}))
+        out = _laid_out(function, args, function(*args, **(kwargs or {})))
         for value in tree_leaves(out):
             if isinstance(value, Tensor):
                 self._add(value.untyped_storage())
@@ -61,6 +61,15 @@ class LiveBytes(TorchDispatchMode):
 
     def _forget(self, key: int) -> None:
         self.now -= self._known.pop(key)
+
+
+def _laid_out(function: Any, args: Any, out: Any) -> Any:
+    """On the meta device convolutions forget that channels are innermost, and what copies them for it would go
+    uncounted."""
+    if function is not torch.ops.aten.convolution.default or not out.is_meta:
+        return out
+    innermost = any(t.is_contiguous(memory_format=torch.channels_last_3d) and not t.is_contiguous() for t in args[:2])
+    return torch.empty_like(out, memory_format=torch.channels_last_3d) if innermost else out
 
 
 def step_memory(config: Config, precision: str, stages: Iterable[int] | None = None) -> list[StepMemory | None]:
