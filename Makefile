@@ -2,7 +2,7 @@
 # make test   set up and run all tests                                 (ARGS="-k growth" and so on)
 # make quick  the tests that need neither a browser nor a minute
 # make lint   linter and type checker
-# make gpu    on a borrowed GPU machine: GPU tests, benchmark, and training of the shipped models, MINUTES=8 in all, into
+# make gpu    on a borrowed GPU machine: GPU tests, benchmark, and training of a pair at 64x64, MINUTES=8 in all, into
 #             OUT=./out; FROM=./out goes on, STORE=path trains on other clips, DRY=1 rehearses on a CPU, ARGS="--help" says
 #             the rest. Sets nothing up: it takes the Python that has PyTorch (or PYTHON=...)
 

@@ -46,7 +46,7 @@ def prepare() -> None:
     """Settings that Gradio and OpenMP read once, when they are loaded: so before the imports that do it."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # A waiting OpenMP thread spins by default. Beside a training it then burns the very core that the thread
-    # it waits for needs: a clip took 100 to 280 ms in place of 39 (two cores, two trainings running).
+    # it waits for needs: a clip took 100 ms and more in place of 39 (two cores, two trainings running).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 

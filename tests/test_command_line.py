@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,16 @@ def test_sample_writes_a_film(model, tmp_path):
     assert done.returncode == 0, done.stderr
     frames, _ = video.read(out)
     assert frames.shape == (8, 64, 64, 3)
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_readme_do_what_they_say(model, tmp_path):
+    """In a process of its own: here what they forget to import may have been imported."""
+    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    lines = lines.replace("runs/faces", str(model)).replace("faces.mp4", str(tmp_path / "faces.mp4"))
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert video.read(tmp_path / "faces.mp4")[0].shape[0] == 8
 
 
 @pytest.mark.slow

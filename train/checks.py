@@ -32,6 +32,9 @@ def wrong_together(config: Config) -> list[str]:
     if config.data.path is None and not config.data.drawn():
         wrong.append(f"data.path is missing: source {config.data.source!r} wants a folder "
                      f"(the sources toyfaces and shapes need none)")
+    if config.data.path is not None and config.data.drawn():
+        wrong.append(f"data.path is {config.data.path!r}: allowed with data.source {config.data.source!r}: null, as "
+                     "its clips are drawn (data.source=auto takes those of the folder)")
     if config.data.hold_out and config.data.split is not None:
         wrong.append(f"data.split is {config.data.split!r}: allowed with data.hold_out {config.data.hold_out:g}: null, "
                      "as what is not held out trains")

@@ -63,6 +63,7 @@ def test_a_number_is_one_however_its_exponent_is_written(tmp_path, text):
     ({"growth": {"fade_kimg": float("nan")}}, "growth.fade_kimg"),
     ({"device": "tpu"}, "device is 'tpu'"),
     ({"data": {"source": "strips"}}, "data.path is missing"),
+    ({"data": {"source": "toyfaces", "path": "clips"}}, "data.path is .clips.: .* null, as its clips are drawn"),
     ({"data": {"source": "toyfaces", "stride": 0}}, "data.stride is 0: allowed: at least 1$"),
     ({"train": {"batch": [4, 0, 4, 4]}}, "train.batch.1 is 0: allowed: at least 1$"),
     ({"train": {"batch": 1.5}}, "train.batch is 1.5: allowed: a whole number$"),

@@ -33,7 +33,7 @@ def main(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="key=value for the models")] = None,
     dry: Annotated[bool, typer.Option("--dry", help="rehearse: everything tiny, on the CPU")] = False,
 ) -> None:
-    """GPU tests, the benchmark, then training of the shipped models, written to OUT as it goes."""
+    """GPU tests, the benchmark, then training of a pair at 64x64, written to OUT as it goes."""
     if not dry and not torch.cuda.is_available():
         raise OutboxError("PyTorch sees no GPU here; to rehearse on the CPU: make gpu DRY=1")
     signal.signal(signal.SIGTERM, _interrupt)
