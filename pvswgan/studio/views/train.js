@@ -199,10 +199,12 @@
     }
 
     async #watch(id) {
+      const { turn } = this.head;
       const status = await pvs.json(url(id, "status")).catch((error) => {
         if (id === this.#run) throw error;
       });
       if (id !== this.#run) return; // another was chosen meanwhile, or it has another name
+      if (this.head.overtaken(turn)) return;
       if (this.fresh || (!this.planned && status.plan)) this.#begin(id, status);
       const where = status.plan && typeof status.clips === "number"
         ? { clips: status.clips, stage: status.stage ?? 0, alpha: status.alpha ?? 0, phase: status.phase } : null;

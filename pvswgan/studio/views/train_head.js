@@ -4,6 +4,8 @@
 //   head.run(id);          another run: forgets the one before
 //   head.show(status);     as api/runs/ID/status tells it
 //   head.explore();        the snapshot that is looked at has changed: what would Open in Explore open?
+//   const {turn} = head;   before the server is asked for a status, and with its answer
+//   head.overtaken(turn);  a button was pressed meanwhile, whose answer may be the newer: this one is not to be shown
 (() => {
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
@@ -12,6 +14,8 @@
   const ASKED = { pause: "Pausing", resume: "Resuming", stop: "Stopping", snapshot: "Taking a snapshot" };
 
   pvs.RunHead = class RunHead {
+    turn = 0; // counts the answers to buttons
+    #asking = null; // the run whose answer is awaited
     #id = null;
     #checkpoints = []; // clips after which there is a model, oldest first
 
@@ -41,6 +45,10 @@
       this.#checkpoints = status.checkpoints ?? [];
       this.explore();
       this.#facts(status);
+    }
+
+    overtaken(turn) {
+      return turn !== this.turn || (this.#asking !== null && this.#asking === this.#id);
     }
 
     // What Open in Explore opens: the checkpoint of the snapshot on the screen, if it is kept.
@@ -85,6 +93,7 @@
 
     async #request(name) {
       const id = this.#id;
+      this.#asking = id;
       for (const button of this.buttons) button.disabled = true; // no second press
       try {
         const status = await pvs.json(url(id, "request"), { name });
@@ -92,6 +101,8 @@
       } catch (error) {
         this.onTrouble(error.message);
       }
+      this.turn++;
+      if (this.#asking === id) this.#asking = null;
       this.onAsked();
     }
   };

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.train_page import Studio, badge, part, wait_shown
+from tests.browser.train_page import Studio, badge, button, enabled, part, wait_shown
 from tests.studio import fakerun
 
 pytestmark = pytest.mark.browser
@@ -26,6 +26,27 @@ def test_runs_started_elsewhere_appear_and_failures_say_why(page: Any, studio: S
     assert part(page, "title").inner_text() == name
     wait_shown(page, 500)
     assert page.locator("#pvs-train img").count() == 0, "people's words are never HTML"
+
+
+def test_an_answer_that_was_under_way_does_not_undo_a_press(page: Any, studio: Studio) -> None:
+    """The status of before the press, come after the answer to it: as when the machine is busy."""
+    studio.run("first", 500)
+    studio.at(page)
+    badge(page, "running")
+    before = page.evaluate("() => pvs.json('api/runs/first/status')")
+    late: list[Any] = []
+    page.route("**/api/runs/first/status", lambda route: late.append(route))
+    with page.expect_request("**/api/runs/first/status"):
+        pass
+    button(page, "pause").click()
+    part(page, "message").get_by_text("Pausing: asked for").wait_for()
+    assert enabled(page) == {"stop", "snapshot"}
+    page.wait_for_timeout(50)  # what follows the press has been asked for, too, if anything was
+    assert len(late) == 1
+    with page.expect_request("**/api/runs/first/status"):  # the next one, held back again
+        late[0].fulfill(json=before)
+    assert enabled(page) == {"stop", "snapshot"}
+    late[1].continue_()
 
 
 def test_curves_keep_their_zoom_while_points_arrive(page: Any, studio: Studio) -> None:
