@@ -29,6 +29,7 @@ from train import config as schema
 from train.schema import Data
 
 CONFIGS = REPOSITORY / "configs"
+FIRST = "toyfaces-cpu"  # the form opens with it: the first thing to train
 _RUN_FROM = REPOSITORY  # a relative data.path is relative to where the trainer is started
 _OVERRULED = ("growth.order", "growth.resolution", "growth.frames")  # by a list of stages
 _KEY = re.compile(r"[a-z]\w*(\.\w+)*")
@@ -103,9 +104,10 @@ def load(item: Configuration) -> schema.Config:
 
 
 def options() -> dict[str, Any]:
-    """All that the page needs to draw the form. First come configurations that need no folder of clips: the
-    form opens with the first, and is then ready to start on any machine."""
-    drawn = sorted((_option(item) for item in configurations()), key=lambda option: option["needs_folder"])
+    """All that the page needs to draw the form. First comes FIRST, then configurations that need no folder of clips:
+    the form opens with the first, and is then ready to start on any machine."""
+    drawn = sorted((_option(item) for item in configurations()),
+                   key=lambda option: (option["id"] != FIRST, option["needs_folder"]))
     return {"fields": [vars(field) for field in form_fields.fields().values()], "configurations": drawn}
 
 

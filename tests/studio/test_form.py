@@ -155,6 +155,14 @@ def test_options_list_configurations_and_fields(client: TestClient) -> None:
     assert {f["key"] for f in options["fields"]} == set(form_fields.fields())
 
 
+def test_the_form_opens_with_the_first_thing_to_train() -> None:
+    """Of the configurations that come with the studio: README's first step; those that want a folder are last."""
+    drawn = train_form.options()["configurations"]
+    assert drawn[0]["id"] == "toyfaces-cpu" and not any(option["error"] for option in drawn)
+    wants = [option["needs_folder"] for option in drawn]
+    assert wants == sorted(wants) and not wants[0] and wants[-1]
+
+
 def test_the_plan_follows_the_settings(client: TestClient) -> None:
     before, after = plan(client), plan(client, settings={"growth.frames": "4", "growth.total_kimg": ""})
     assert [(s["frames"], s["resolution"]) for s in before["plan"]["stages"]] == [(4, 4), (8, 8), (8, 16)]
