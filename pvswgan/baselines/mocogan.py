@@ -85,8 +85,9 @@ class ImageAndVideoCritic(Critic):
 
 
 def initialise(layer: nn.Module) -> None:
-    """Weights from N(0, 0.02), as in DCGAN (Radford et al. 2016), whose layers these are. PyTorch's own would begin
-    with saturated colours at 16 pixels, where the last layer has 256 channels to sum and not 64."""
+    """Weights from N(0, 0.02), as in DCGAN (Radford et al. 2016), whose layers these are: a choice of ours, the facts
+    at hand do not say. PyTorch's own would begin with saturated colours at 16 pixels, where the last layer has 256
+    channels to sum and not 64."""
     if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)):
         nn.init.normal_(layer.weight, std=0.02)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASURES = ("fid", "swd")
+LOSSES = {"swgan", "wgan-gp"}  # the arms that the lesson is about
 
 
 def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
@@ -26,33 +27,46 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
 
 
 def told(configs: Path, results: Path) -> dict[str, Any]:
-    """{"studies": those that have results, "problem": a sentence where results cannot be used}."""
+    """{"studies": those in which both losses have results, "problem": a sentence where results cannot be used}."""
     from train.config import installed
     from train.study import plan, report
 
+    known = {}
+    for path in installed(configs, studies=True):
+        study = plan.load(path)
+        known[study.name] = (study, _question(path) or study.name)
     found, problem = [], None
-    for folder in sorted(path for path in results.glob("*") if (path / "results").is_dir()):
+    for folder in sorted(path for path in results.glob("*") if path.name in known and (path / "results").is_dir()):
+        study, question = known[folder.name]
         try:
-            known = {study.name: study for study in map(plan.load, installed(configs, studies=True))}
-            study = known.get(folder.name)
-            done = [] if study is None else [one for one in report.read(study, folder) if one.result]
+            done = [one for one in report.read(study, folder) if one.result]
         except ValueError as error:
             problem = str(error)
             continue
-        if study is not None and done:
-            found.append(_study(study, done))
+        if {one.arm for one in done} >= LOSSES:
+            found.append({"question": question, **_study(study, done)})
     return {"studies": found, "problem": problem}
 
 
+def _question(path: Path) -> str:
+    """What a study asks: its first line, without the command that it begins with."""
+    from train.config import describe
+
+    text = describe(path).rpartition(".yaml: ")[2]
+    return text[:1].upper() + text[1:]
+
+
 def _study(study: Any, done: list[Any]) -> dict[str, Any]:
-    arms = []
-    for arm in study.arms:
-        trained = [one for one in done if one.arm == arm]
-        if trained:
-            arms.append({"name": arm, "seeds": [one.seed for one in trained],
-                         **{id: [one.value(id) for one in trained] for id in MEASURES}})
+    """Of the measures, those that all have: too few clips have no FID."""
+    from train.study import report
+
+    measures = [id for id in MEASURES if all(one.value(id) is not None for one in done)]
+    arms = {arm: [one for one in done if one.arm == arm] for arm in study.arms}
     values = done[0].result.values
-    return {"name": study.name, "minutes": study.minutes, "machine": done[0].facts["machine"], "arms": arms,
-            "measures": MEASURES, "labels": {id: label(id) for id in MEASURES},
-            "floor": {id: values[id]["floor"] for id in MEASURES},
-            "ceiling": {id: values[id]["ceiling"] for id in MEASURES}}
+    return {"name": study.name, "lasting": report.lasting(study, done), "note": report.earlier_swd(done),
+            "machine": done[0].facts["machine"], "measures": measures, "labels": {id: label(id) for id in measures},
+            "arms": [{"name": arm, "seeds": [one.seed for one in trained],
+                      **{id: [one.value(id) for one in trained] for id in measures}}
+                     for arm, trained in arms.items() if trained],
+            "floor": {id: values[id]["floor"] for id in measures},
+            "ceiling": {id: values[id]["ceiling"] for id in measures}}

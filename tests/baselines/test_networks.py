@@ -74,6 +74,18 @@ def test_smaller_sizes_lose_levels_and_keep_channels():
         (256, 3, 4, 4, 4), (512, 256, 4, 4, 4), (1, 512, 2, 4, 4)]           # of 8 frames 5, 2 and 1 are left
 
 
+def test_first_weights_and_slopes():
+    torch.manual_seed(0)
+    for system, deviation in (("videogan", 0.01), ("mocogan", 0.02)):
+        for network in (make_generator(system, SMALL), make_critic(system, SMALL)):
+            weights = torch.cat([p.flatten() for p in network.parameters() if p.ndim >= 4])
+            assert weights.std().item() == pytest.approx(deviation, rel=0.01) and abs(weights.mean()) < deviation / 50
+    for system in SYSTEMS:
+        slopes = {module.negative_slope for module in make_critic(system, SMALL).modules()
+                  if isinstance(module, torch.nn.LeakyReLU)}
+        assert slopes == {0.2}
+
+
 @pytest.mark.parametrize("system, size, words", [
     ("videogan", (8, 64), "videogan has no clips of 8 frames of 64x64 pixels; allowed at 64 pixels: 16 frames or more"),
     ("tgan", (4, 32), "allowed at 32 pixels: 8 frames or more"),

@@ -11,6 +11,7 @@ from pvswgan import directions, projection, video
 from pvswgan.baselines import SYSTEMS, mocogan, tgan, videogan
 from pvswgan.checkpoint import read_tensors, training_checkpoints
 from pvswgan.inference import Plain
+from pvswgan.metrics.report import flat
 from tests.train import tiny
 from train import __main__ as command_line
 from train.baselines import BaselineEngine, make_engine
@@ -18,6 +19,7 @@ from train.config import ConfigError, check_processes, load, parse
 from train.loop import Stopped, Trainer
 from train.memory import step_memory
 from train.run import RunFolder
+from train.study import plan
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -226,6 +228,45 @@ def test_shipped_configurations_also_at_a_laptops_size(name):
     whole = load(CONFIGS / f"{name}.yaml")
     assert whole.network.system == name and whole.loss.name == SYSTEMS[name].loss
     assert load(CONFIGS / f"{name}.yaml", ["growth.stages=[[8,16]]"]).plan().sizes == [(8, 16)]
+
+
+ADAM = {"train.optimiser": "adam", "train.lr": 0.0002, "train.betas": [0.5, 0.999]}
+RMSPROP = {"train.optimiser": "rmsprop", "train.lr": 0.00005}
+PUBLISHED = {  # ../shared/reference/baselines.md
+    "videogan": ADAM | {"train.batch": 64, "growth.stages": [[32, 64]], "loss.name": "gan", "loss.mask": 0.1},
+    "videogan-one-stream": ADAM | {"train.batch": 64, "growth.stages": [[32, 64]], "loss.name": "gan"},
+    "tgan": RMSPROP | {"growth.stages": [[16, 64]], "loss.name": "wgan-svc", "loss.clip_interval": 5},
+    "mocogan": ADAM | {"train.weight_decay": 0.00001, "train.batch": 32, "growth.stages": [[16, 64]],
+                       "data.stride": 2, "loss.name": "gan"},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_shipped_configurations_are_the_published_ones(name):
+    """And the optimisers are what they say."""
+    assert PUBLISHED.keys() == SYSTEMS.keys()
+    said = {"train.ema_half_life_kimg": 0, "train.gp_interval": 1} | PUBLISHED[name]
+    found = flat(load(CONFIGS / f"{name}.yaml").model_dump(mode="json"))
+    assert {key: found[key] for key in said} == said
+    engine = make_engine(load(CONFIGS / f"{name}.yaml", ["growth.stages=[[8,16]]", "device=cpu"]),
+                         torch.device("cpu"), "float32")
+    assert list(engine.rates) == [said["train.lr"]]
+    for optimiser in (engine.opt_G, engine.opt_D):
+        (group,) = optimiser.param_groups
+        assert type(optimiser) is (torch.optim.RMSprop if name == "tgan" else torch.optim.Adam)
+        assert group["weight_decay"] == said.get("train.weight_decay", 0)
+        assert list(group.get("betas", ())) == said.get("train.betas", [])
+
+
+@pytest.mark.parametrize("name", ["study.yaml", "study-long.yaml", "study-gpu.yaml", "study-shapes.yaml"])
+def test_studies_train_the_systems_as_published(name):
+    """But for the size, and every frame in place of every second: the clips are the same for all."""
+    for cell in plan.trainings(plan.load(CONFIGS / name)):
+        if cell.seed == 0 and cell.arm in PUBLISHED:
+            said = {key: value for key, value in PUBLISHED[cell.arm].items()
+                    if key not in ("growth.stages", "data.stride")}
+            found = flat(cell.config.model_dump(mode="json"))
+            assert {key: found[key] for key in said} == said, cell.arm
 
 
 @pytest.mark.parametrize("changes, words", [

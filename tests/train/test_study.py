@@ -117,13 +117,14 @@ def test_what_is_wrong_with_a_study_is_said(tmp_path, changes, said):
         plan.load(written(tmp_path, **changes))
 
 
-@pytest.mark.parametrize(("file", "arms"), [
+@pytest.mark.parametrize(("file", "arms", "times"), [
     ("study.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan", "space-first", "time-first", "tgan",
-                    "videogan"]),
-    ("study-shapes.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan"]),
-    ("study-actions.yaml", ["swgan", "wgan-gp", "no-growing", "zeros"]),
+                    "videogan"], 1),
+    ("study-shapes.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan"], 1),
+    ("study-actions.yaml", ["swgan", "wgan-gp", "no-growing", "zeros"], 1),
+    ("study-long.yaml", ["swgan", "wgan-gp", "no-growing", "mocogan"], 3),
 ])
-def test_the_studies_that_come_with_the_project_are_sound(file, arms):
+def test_the_studies_that_come_with_the_project_are_sound(file, arms, times):
     study, first = plan.load(ROOT / "configs" / file), plan.load(ROOT / "configs" / "study.yaml")
     cells = plan.trainings(study)
     assert [cell.name for cell in cells] == [f"{arm}-{seed}" for seed in (0, 1, 2) for arm in arms]
@@ -133,7 +134,7 @@ def test_the_studies_that_come_with_the_project_are_sound(file, arms):
     assert swgan.model_copy(update={"loss": other.loss}) == other, "they differ in the loss only"
     apart = {key for key, value in flat(study.base).items() if value != flat(first.base).get(key)}
     assert {key for key in apart if not key.startswith("data.")} <= {"train.augment"}, "asked of other clips, no more"
-    assert study.minutes == first.minutes and all(study.arms[arm] == first.arms[arm] for arm in arms)
+    assert study.minutes == times * first.minutes and all(study.arms[arm] == first.arms[arm] for arm in arms)
 
 
 def test_the_study_for_a_gpu_asks_all_systems_at_the_size_that_they_were_published_for():

@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 from pvswgan.charts import HEIGHT, WIDTH, Line, chart
-from pvswgan.metrics.evaluate import Result, about_level, better, label
+from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label
 from pvswgan.metrics.report import figure, sentence, spread
 from train.run import write_text
 from train.study.plan import Study, changed, trainings
@@ -90,10 +90,8 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
         return f"    {command}\n\nNone of {total} trainings has a result yet."
     machines = sorted({one.facts["machine"] for one in done})
     dates = sorted(one.result.about["date"][:10] for one in done if one.result)
-    per = "processor time" if str(done[0].facts["device"]) == "cpu" else "training time"
-    length = f"{study.minutes:g} minutes of {per}" if study.minutes else f"{study.kimg:g} kimg"
     parts = [f"    {command}",
-             f"{length} for each training, the same clips for all; {len(done)} of {total} "
+             f"{lasting(study, done)} for each training, the same clips for all; {len(done)} of {total} "
              f"trainings are done{_missing(study, done)}. {'; '.join(machines)}. "
              + (f"Measured {' to '.join(sorted({dates[0], dates[-1]}))}. " if dates else "")
              + next((sentence(one.result) for one in done if one.result), ""),
@@ -108,6 +106,23 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
     return "\n\n".join(part for part in parts if part)
 
 
+def lasting(study: Study, done: Sequence[Done]) -> str:
+    """How long each training of the study was, in words; `done` has at least one."""
+    per = "processor time" if str(done[0].facts["device"]) == "cpu" else "training time"
+    return f"{study.minutes:g} minutes of {per}" if study.minutes else f"{study.kimg:g} kimg"
+
+
+def earlier_swd(done: Sequence[Done]) -> str:
+    """A sentence where the SWD cannot be compared with that of other studies; else ""."""
+    return ("The SWD is of an earlier version, which cut all clips at the same places and halved space and time "
+            "together (METRICS.md)." if _version(done) < 3 else "")
+
+
+def _version(done: Sequence[Done]) -> int:
+    """Of the measures."""
+    return min((one.result.protocol["measures"] for one in done if one.result), default=VERSION)
+
+
 def _missing(study: Study, done: Sequence[Done]) -> str:
     """Which arms have no result at all yet."""
     none = [arm for arm in study.arms if arm not in {one.arm for one in done}]
@@ -118,7 +133,6 @@ def measures(study: Study, done: Sequence[Done]) -> str:
     """A row a measure: every arm, floor and ceiling."""
     arms = {arm: found for arm in study.arms if (found := [one for one in done if one.arm == arm])}
     head = [f"{arm} ({sum(one.result is not None for one in found)})" for arm, found in arms.items()]
-    version = min((one.result.protocol["measures"] for one in done if one.result), default=3)
     lines = [_row(["measure", *head, "floor", "ceiling"]), _row(["---"] * (len(head) + 3))]
     known = _all_measures(done)
     for measure in known:
@@ -134,9 +148,8 @@ def measures(study: Study, done: Sequence[Done]) -> str:
     return ("Mean ± standard deviation over seeds (how many: in the head). ↓ lower is better, ↑ higher is better, "
             "≈ as the floor is best."
             + (" What is said of copies is left out: an earlier version of the measures searched a part of the "
-               "training clips." if version < 2 else "")
-            + (" The SWD is of an earlier version, which cut all clips at the same places and halved space and time "
-               "together (METRICS.md)." if version < 3 else "") + "\n\n" + "\n".join(lines)
+               "training clips." if _version(done) < 2 else "")
+            + f" {earlier_swd(done)}".rstrip() + "\n\n" + "\n".join(lines)
             + ("\n\nFailed: " + "; ".join(ended) if ended else ""))
 
 

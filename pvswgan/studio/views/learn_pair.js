@@ -133,8 +133,8 @@
         line("floor: real clips", "", (id) => figure(one.floor[id]));
         line("ceiling: noise", "", (id) => figure(one.ceiling[id]));
         scroll.append(table);
-        return [make("p", `${one.minutes} minutes for each training, the same clips for all (${one.machine}). `
-          + one.measures.map((id) => sentence(one, id)).join("")), scroll];
+        return [make("h4", one.question), make("p", `${one.lasting} for each training, the same clips for all (${one.machine}). `
+          + one.measures.map((id) => sentence(one, id)).join("") + one.note), scroll];
       }));
     });
 

@@ -95,6 +95,7 @@ def test_what_a_study_found_is_told_with_its_uncertainty(page: Any, url: str, tm
     open_lesson(page, url, "pair")
     found = page.locator(f"{LESSON} .pn-pair-found")
     found.locator("table").wait_for()
+    assert found.locator("h4").count() == 1 and "0.05 minutes of processor time for each training" in found.inner_text()
     assert "By FID SWGAN was the better one in 2 of 3 seeds" in found.inner_text()
     assert "in 100 % of such studies" in found.inner_text()
     assert found.locator("tr[data-arm='wgan-gp'] td").all_inner_texts() == [
