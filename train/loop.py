@@ -126,7 +126,7 @@ class Trainer:
             self.engine.load_state(tensors, info)
             self.seconds = info["seconds"]
             self.cpu_seconds = info.get("cpu_seconds", 0.0)
-            self.measures.spent = info.get("measuring", self.measures.share * self.seconds)
+            self.measures.remember(info.get("measuring", self.measures.share * self.seconds), self.engine.clips)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
                            f"({error!s:.200})") from error

@@ -11,6 +11,7 @@ import torch
 
 from pvswgan import checkpoint
 from pvswgan.data.store import ClipStore
+from train.run import RunFolder
 from train.schema import Log
 
 SHOWN = ("fid", "kid", "precision", "recall", "swd", "diversity", "motion_distance", "flicker")
@@ -37,8 +38,9 @@ class Measures:
         return self.share > 0 and self.spent + self._last <= self.share * trained
 
     def of(self, network: Path) -> dict[str, Any] | None:
-        """Measures a network file: {measure, measure_floor} and their "protocol", for the statistics; the whole result
-        lies in metrics/. None where it cannot be had, said once, or where the run is to stop."""
+        """Measures a network file: {measure, measure_floor}, their "protocol" and the seconds "spent" so far, for the
+        statistics; the whole result lies in metrics/. None where it cannot be had, said once, or where the run is to
+        stop."""
         begin = time.perf_counter()
         try:
             from pvswgan.metrics import evaluate
@@ -61,8 +63,15 @@ class Measures:
             self._last = time.perf_counter() - begin
             self.spent += self._last
         found = {name: result.values[name] for name in SHOWN if name in result.values}
-        return {"protocol": result.key} | {name: row["value"] for name, row in found.items()} | {
+        return {"protocol": result.key, "spent": round(self.spent, 2)} | {name: row["value"] for name, row in found.items()} | {
             f"{name}_floor": row["floor"] for name, row in found.items()}
+
+    def remember(self, saved: float, clips: int) -> None:
+        """A run goes on from `clips`: with its checkpoint's `saved` seconds, or with what a measurement of that very
+        checkpoint told, which came after it was saved."""
+        told = [line.get("spent", 0.0) for line in RunFolder(self.run).stats()
+                if line.get("event") == "metrics" and line["clips"] <= clips]
+        self.spent = max(saved, *told, 0.0)
 
     def _tell(self, what: str, done: int, total: int) -> None:
         self.told(f"measuring: {what}, {done} of {total}")

@@ -14,12 +14,11 @@ import numpy as np
 from fastapi import Depends, FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field
 
-from pvswgan import critic
 from pvswgan.directions import between
 from pvswgan.studio import latents_reals
 from pvswgan.studio.answers import asked, sheet_answer
 from pvswgan.studio.jobs import Jobs
-from pvswgan.studio.latents_tables import FACTORS, NO_CRITIC, Tables
+from pvswgan.studio.latents_tables import FACTORS, Tables, no_critic
 from pvswgan.studio.models import Opened, Sheet
 from pvswgan.studio.points import DIRECTION, DirectionId, Id
 from pvswgan.studio.views import view
@@ -166,7 +165,7 @@ def describe(opened: Opened) -> dict[str, Any]:
     return {
         "id": opened.entry.id, "dimensions": int(model.latent_dim), "layers": layers,
         "frames": int(model.frames), "resolution": int(model.resolution),
-        "no_critic": None if critic.critic_file(opened.entry.path) else NO_CRITIC,
+        "no_critic": no_critic(opened),
         "no_factors": None if toyfaces else NO_FACTORS,
         "factors": factors if toyfaces else [],
     }

@@ -153,10 +153,11 @@ class Tables:
     def critic_features(self, opened: Opened, count: int, tell: Progress) -> NDArray[np.float32]:
         """f(x) of the clips of seeds 0 .. count/2 - 1 and of as many real ones, (count, F); each kind in batches of its
         own. The generated ones are not cut to 0..255, as in training. Raises CheckpointError, DataError."""
+        if why := no_critic(opened):
+            raise critics.CheckpointError(why)
         model, half = opened.model, count // 2
         path = critics.critic_file(opened.entry.path)
-        if path is None:
-            raise critics.CheckpointError(NO_CRITIC)
+        assert path is not None
         critic = critics.load(path, model.config, model.stage, model.alpha)
         reals = self.reals.get(opened.key, model, tell)
         batch = critic.batch
@@ -239,6 +240,15 @@ class Tables:
         return known
 
 
+def no_critic(opened: Opened) -> str | None:
+    """Why the critic's features of a model cannot be had; None where they can."""
+    if opened.model.config["network"].get("system", "pvswgan") != "pvswgan":
+        return OTHER_CRITIC
+    return None if critics.critic_file(opened.entry.path) else NO_CRITIC
+
+
+OTHER_CRITIC = ("The critics of the other systems score a clip, or parts of it, with no vector of features before the "
+                "score that could be shown here. Choose a training of this project's own networks.")
 NO_CRITIC = ("The critic of this model is not kept here: it lies in a run's newest checkpoints only, not beside the "
              "older ones, nor with models that came as single files. Choose a newer checkpoint of a training.")
 

@@ -194,6 +194,24 @@ def test_points_with_colours(client: TestClient) -> None:
     assert max(found["explained"]) < 0.15 and min(found["colour"]["values"]) > 0
 
 
+def test_another_system_has_no_critics_features_to_show(tmp_path: Path) -> None:
+    """Though the critic lies beside it."""
+    network = tmp_path / "runs" / "other" / "checkpoints" / "000008000-network.safetensors"
+    config = {"data": CONFIG["data"], "growth": {"stages": [[8, 16]], "stable_kimg": 9}, "loss": {"name": "gan"},
+              "network": {"system": "mocogan"}}
+    network.parent.mkdir(parents=True)
+    save_network(network, build_generator(config), config, clips=8000, stage=0, alpha=1.0)
+    save_tensors(network.with_name("000008000-training.safetensors"), {"D/image.0.weight": torch.zeros(1)},
+                 {"kind": "training", "clips": 8000})
+    with TestClient(create_app(Settings(runs=tmp_path / "runs")), base_url="http://127.0.0.1") as client:
+        about = client.get("/api/latents/choices", params={"model": "run:other"}).json()
+        assert "other systems" in about["no_critic"] and about["layers"]
+        body = {"model": "run:other", "space": "critic", "points": 256}
+        while (answer := client.post("/api/latents/points", json=body)).json().get("state") == "running":
+            time.sleep(0.02)
+        assert "other systems" in answer.json()["detail"]
+
+
 def test_what_cannot_be_is_told(client: TestClient) -> None:
     def refused(status: int, **body: Any) -> str:
         answer = client.post("/api/latents/points", json={"model": "run:faces", "space": "z", "points": 256} | body)

@@ -84,6 +84,16 @@ def test_what_was_spent_is_remembered_by_a_run_that_goes_on(tmp_path):
     again.writer.close()
 
 
+def test_what_the_last_snapshot_took_is_remembered_too(tmp_path):
+    """It is measured after its checkpoint is written."""
+    trainer = _train(tmp_path, _settings(metrics=0.5))
+    spent = trainer.measures.spent
+    assert spent > 0
+    again = Trainer(_settings(metrics=0.5), tmp_path, say=lambda *_: None, resume=True)
+    assert again.engine.clips == trainer.engine.clips and again.measures.spent == pytest.approx(spent, abs=0.01)
+    again.writer.close()
+
+
 def test_a_stop_ends_the_measuring_too(tmp_path, monkeypatch):
     trainer = Trainer(_settings(metrics=0.5), tmp_path, say=lambda *_: None)
     monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)

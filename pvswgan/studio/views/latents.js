@@ -112,7 +112,7 @@
       const { layers, no_critic, factors } = view.choices;
       ref.space.replaceChildren(option("z", "sampled latents z"),
         ...layers.map(({ id, frames, resolution }, i) => option(id, i === 0 ? "first layer’s activations" : `activations of ${frames}×${resolution}×${resolution}`)),
-        option("critic", no_critic ? "the critic’s features (not kept here)" : "the critic’s features, real and generated"));
+        option("critic", no_critic ? "the critic’s features (none here)" : "the critic’s features, real and generated"));
       if (![...ref.space.options].some(({ value }) => value === state.space)) state.space = "layer:0";
       const inCritic = state.space === "critic";
       ref.colour.replaceChildren(
