@@ -63,8 +63,9 @@ class Measures:
             self._last = time.perf_counter() - begin
             self.spent += self._last
         found = {name: result.values[name] for name in SHOWN if name in result.values}
-        return {"protocol": result.key, "spent": round(self.spent, 2)} | {name: row["value"] for name, row in found.items()} | {
-            f"{name}_floor": row["floor"] for name, row in found.items()}
+        values = {name: row["value"] for name, row in found.items()}
+        floors = {f"{name}_floor": row["floor"] for name, row in found.items()}
+        return {"protocol": result.key, "spent": round(self.spent, 2)} | values | floors
 
     def remember(self, saved: float, clips: int) -> None:
         """A run goes on from `clips`: with its checkpoint's `saved` seconds, or with what a measurement of that very

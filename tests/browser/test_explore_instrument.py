@@ -15,6 +15,7 @@ from PIL import Image
 from pvswgan.studio import projections
 from pvswgan.studio.models import ClipRequest, Models
 from pvswgan.studio.points import Point
+from tests.browser import pixels as canvas_pixels
 from tests.browser import studio_here
 from tests.browser.exploring import close_to, enter, expected, pixels, request, settle, slider, state
 
@@ -83,8 +84,18 @@ def test_a_wall_of_seeds_and_the_training_time(page: Any, studio: str, library: 
     assert state(page)["seed"] == 7 and tile.get_attribute("aria-current") == "true"
     wall = page.locator(".pe-batch canvas").evaluate("c => [c.width, c.height]")
     assert wall == [4 * 8, 3 * 8]
-    page.get_by_role("button", name="More", exact=True).click()
+    seen = canvas_pixels(page, "#pvs-explore .pe-batch:first-child canvas")
+    page.evaluate("pvs.explore.store.held = true")  # as when the server is busy: what is to be drawn waits
+    for value in ("0.3", "1"):
+        page.locator("#pvs-explore-truncation").fill(value)
+        rest(page)
+    with page.expect_response("**/api/rows"):  # of the wall that More adds: what waited before it has had its turn
+        page.get_by_role("button", name="More", exact=True).click()
+        page.evaluate("pvs.explore.store.held = false")
     page.get_by_role("button", name="Seed 23", exact=True).wait_for()
+    page.wait_for_function("document.querySelectorAll('.pe-batch[data-drawn]').length === 2")
+    now = canvas_pixels(page, "#pvs-explore .pe-batch:first-child canvas")
+    assert np.array_equal(now, seen), "the truncation is 1 again, and the wall shows it"
     slider(page, "PCA 1").fill("2")
     settle(page)
     newest = pixels(page)

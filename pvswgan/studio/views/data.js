@@ -38,7 +38,10 @@
         event.preventDefault();
         this.#elsewhere();
       });
-      parts.new.addEventListener("click", () => this.#openForm(true));
+      parts.new.addEventListener("click", () => {
+        this.#first = false; // the first list, if it is still to come, opens nothing else
+        this.#openForm(true);
+      });
       parts.train.addEventListener("click", () => pvs.openTab("train", { data: this.about.folder }));
       document.addEventListener("visibilitychange", () => this.#wake());
       pvs.whenShown(element, (shown) => {

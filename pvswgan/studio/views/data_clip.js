@@ -69,13 +69,16 @@
       const { parts } = this, id = this.#id, clip = this.#clip;
       if (id === null) return;
       try {
-        if (!this.#facts) this.#describe(await pvs.json(query("api/data/clip", { id, clip })));
+        if (!this.#facts) {
+          const found = await pvs.json(query("api/data/clip", { id, clip }));
+          if (id === this.#id) this.#describe(found);
+        }
         const frames = Number(parts.frames.value), order = parts.order.value, time = parts.time.value, start = this.#start;
         const wish = { id, clip, order, frames, start };
         const plan = await pvs.json(query("api/data/pyramid", wish));
         const pictures = await Promise.all(plan.stages.map((_, stage) => this.#picture({ ...wish, time, stage })));
         if (id !== this.#id || clip !== this.#clip) return pictures.forEach((picture) => picture.close());
-        await this.#draw(plan, pictures, time);
+        await this.#draw(plan, pictures, time, start);
         this.#say("");
       } catch (error) {
         if (id === this.#id) this.#say(error.message);
@@ -110,7 +113,7 @@
       facts(parts.factors, Object.fromEntries(factors.map(([name, value]) => [name, String(+value.toPrecision(4))])));
     }
 
-    async #draw(plan, pictures, time) {
+    async #draw(plan, pictures, time, asked) {
       const { parts } = this;
       const names = plan.stages.map((stage) => `${stage.frames}×${stage.resolution}×${stage.resolution}`);
       if (names.join() !== this.#shown) this.#build(names, plan.stages);
@@ -120,7 +123,7 @@
         player.show(pictures[stage], { rows: 1, frames: plan.stages[stage].frames })));
       parts["start-row"].hidden = plan.starts < 1;
       parts.window.max = plan.starts;
-      parts.window.value = plan.start;
+      if (asked === this.#start) parts.window.value = plan.start; // else the slider has been moved on meanwhile
       write(parts["window-number"], `${plan.start} of ${plan.starts}`);
       parts.frame.max = plan.frames - 1;
       write(parts["pyramid-note"], `The clip at each stage of the growth, as the training gets it. ${NOTES[time] || ""}`);

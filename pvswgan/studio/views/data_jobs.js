@@ -83,6 +83,7 @@
     }
 
     #update(card, job, readOnly) {
+      if (card.job?.state !== job.state) card.complained = false;
       card.job = job;
       const drawn = !(job.words[0] in OF_FILES), name = (drawn ? job.words[0] : job.words[1]) || "";
       write(card.title, drawn ? name : name.split("/").filter(Boolean).at(-1) || name);
@@ -100,13 +101,14 @@
       for (const button of card.buttons.children) {
         const hidden = !wanted.includes(button.dataset.action);
         if (button.hidden !== hidden) button.hidden = hidden;
-        button.disabled = false;
+        button.disabled = card.acting;
       }
     }
 
     async #act(card, action) {
       if (action === "open") return this.onOpen(card.job.store);
-      for (const button of card.buttons.children) button.disabled = true; // no second press
+      card.acting = true; // no second press
+      for (const button of card.buttons.children) button.disabled = true;
       card.complained = false;
       try {
         await pvs.json(`api/data/${action}`, { id: card.job.id });
@@ -114,6 +116,7 @@
         card.complained = true;
         write(card.error, error.message);
       }
+      card.acting = false;
       this.onChanged();
     }
   };

@@ -117,18 +117,21 @@
 
     async #fetch() {
       const id = this.#id, { parts } = this, size = this.#wall().pixels;
+      let page = this.#page;
       try {
         const found = await pvs.json(query("api/data/clips", { id, label: this.#label, split: this.#split,
-          page: this.#page, seed: this.#seed, size }));
+          page, seed: this.#seed, size }));
         const clips = found.clips.map((one) => one.clip);
         const image = clips.length ? await this.#picture({ id, size, clips: clips.join(",") }) : null;
         if (id !== this.#id) return image?.close();
+        if (page === this.#page) this.#page = found.page; // else turned meanwhile: that one is asked for next
+        page = found.page;
         this.#show(found, image);
         this.#say("");
       } catch (error) {
         if (id === this.#id) this.#say(error.message);
       }
-      parts.wall.dataset.page = this.#page;
+      parts.wall.dataset.page = page;
     }
 
     async #picture(wish) {
@@ -153,7 +156,6 @@
     #show(found, image) {
       const { parts } = this;
       const focused = document.activeElement?.closest?.(".pd-wall") === parts.wall;
-      this.#page = found.page;
       this.#clear();
       if (image) this.#sheet = { image, frames: found.frames, size: found.resolution };
       this.#tiles = found.clips.map((clip) => this.#tile(clip));

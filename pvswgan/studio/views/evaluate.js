@@ -34,7 +34,9 @@
     });
 
     const stores = attempt(async () => {
-      const { stores: found, read_only: readOnly } = await pvs.json(`api/evaluate/stores?model=${encodeURIComponent(ref.model.value)}`);
+      const model = ref.model.value;
+      const { stores: found, read_only: readOnly } = await pvs.json(`api/evaluate/stores?model=${encodeURIComponent(model)}`);
+      if (model !== ref.model.value) return; // another was chosen meanwhile
       fill(ref.store, found.map(({ id, name }) => pvs.option(id, name)));
       ref.readOnly.hidden = !readOnly;
       ref.measure.hidden = readOnly;
@@ -79,14 +81,14 @@
     }));
 
     // ---- results ------------------------------------------------------------------------------------------------
-    const load = attempt(async () => {
+    const load = pvs.latest(attempt(async () => {
       const { tables, broken } = await pvs.json("api/evaluate/results");
       view.tables = tables;
       ref.none.hidden = tables.length > 0;
       ref.broken.hidden = !broken.length;
       ref.broken.textContent = broken.join(" ");
       draw();
-    });
+    }));
 
     function draw() {
       ref.tables.replaceChildren(...view.tables.map((one) => {
@@ -104,9 +106,11 @@
     }
 
     // ---- nearest training clips -----------------------------------------------------------------------------------
-    let players = [];
+    let players = [], wanted = null;
     const near = attempt(async ({ id, name, unseen }) => {
+      wanted = id;
       const sheet = await pvs.sheetOf(await pvs.request(`api/evaluate/nearest?id=${encodeURIComponent(id)}`));
+      if (wanted !== id) return; // those of another, or none
       fine();
       players.forEach((player) => player.dispose());
       view.timeline.frames = sheet.frames;
@@ -138,7 +142,8 @@
     });
     ref.nearClose.addEventListener("click", () => {
       ref.near.hidden = true;
-      view.near = null;
+      players.splice(0).forEach((player) => player.dispose());
+      view.near = wanted = null;
     });
     ref.play.addEventListener("click", () => view.timeline.toggle());
     view.timeline.listen(() => {
@@ -146,7 +151,10 @@
       ref.play.setAttribute("aria-label", view.timeline.playing ? "Pause" : "Play");
     });
 
-    ref.model.addEventListener("change", stores);
+    ref.model.addEventListener("change", () => {
+      fine(); // what was said of the last one
+      stores();
+    });
     ref.toTrain.addEventListener("click", () => pvs.openTab("train"));
     ref.lookAgain.addEventListener("click", choose);
     pvs.onOpen("evaluate", (model) => choose().then(() => (ref.model.value = model)).then(stores));

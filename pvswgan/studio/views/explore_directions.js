@@ -33,18 +33,8 @@
         view.lastMoved = id;
         view.move(id, value);
       },
-      onName: attempt(async (id, change) => {
-        const { direction } = rows.get(id), of = loadedFor;
-        const before = { name: direction.name || "", kept: direction.kept }, named = { ...before, ...change };
-        const called = ({ name }) => pvs.explorer.directionName({ ...direction, name: name || null });
-        const [was, is] = [called(before), called(named)];
-        await rename(of, id, named);
-        if (named.name === before.name) return;
-        note.say(`“${was}” is called “${is}” now.`, async () => {
-          await rename(of, id, { name: before.name, kept: of === loadedFor ? rows.get(id).direction.kept : named.kept });
-          rows.get(id)?.name.focus(); // the button that was pressed goes
-        });
-      }),
+      // One after the other: a change is of what the one before it has made.
+      onName: (id, change) => (naming = naming.then(() => call(id, change))),
       onForget: attempt(async (id) => {
         const wish = { model: loadedFor, direction: id }, name = pvs.explorer.directionName(rows.get(id).direction);
         await pvs.json("api/directions/forget", wish);
@@ -57,6 +47,20 @@
         ref.back.focus(); // the row with the button that was pressed is gone
       }),
     };
+
+    let naming = Promise.resolve();
+    const call = attempt(async (id, change) => {
+      const { direction } = rows.get(id), of = loadedFor;
+      const before = { name: direction.name || "", kept: direction.kept }, named = { ...before, ...change };
+      const called = ({ name }) => pvs.explorer.directionName({ ...direction, name: name || null });
+      const [was, is] = [called(before), called(named)];
+      await rename(of, id, named);
+      if (named.name === before.name) return;
+      note.say(`“${was}” is called “${is}” now.`, async () => {
+        await rename(of, id, { name: before.name, kept: of === loadedFor ? rows.get(id).direction.kept : named.kept });
+        rows.get(id)?.name.focus(); // the button that was pressed goes
+      });
+    });
 
     // A name belongs to a checkpoint, which need not be the one that is shown by the time it is undone.
     async function rename(of, id, named) {
@@ -211,24 +215,29 @@
     }
     store.onRest(refreshSeen);
 
+    // What the pictures of a direction are of: its steps, wherever its slider is.
+    function effectAt(id) {
+      const point = store.point();
+      delete point.moves[id];
+      point.of = view.guide();
+      return [JSON.stringify([state.model, point]), point];
+    }
+
     function refresh(row) {
       const { id } = row;
       if (loadedFor !== wanted() || !row.direction) return;
       if (!row.direction.measured) {
         store.later(`measure ${id}`, async (signal) => {
-          if (!seen.has(id) || row.direction.measured) return;
+          if (!seen.has(id) || loadedFor !== wanted() || row.direction.measured) return;
           const model = loadedFor;
           const measured = await pvs.json("api/directions/measure", { model, direction: id }, { signal });
           if (model === loadedFor) row.measured(measured);
         });
       }
-      const point = store.point();
-      delete point.moves[id]; // the pictures are of its steps, wherever its slider is
-      point.of = view.guide();
-      const key = JSON.stringify([state.model, point]);
+      const [key, point] = effectAt(id);
       if (row.effectOf === key) return;
       store.later(`strip ${id}`, async (signal) => {
-        if (!seen.has(id)) return;
+        if (!seen.has(id) || effectAt(id)[0] !== key) return; // the hand has moved on, or back
         const body = { model: state.model, direction: id, ...point };
         const response = await pvs.request("api/directions/strip", body, { signal });
         row.effect(await response.blob());

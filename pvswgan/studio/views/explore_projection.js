@@ -91,7 +91,10 @@
         if (now.state === "failed") throw new Error(now.error || "The clip could not be fitted.");
         if (now.state !== "running") break;
         await new Promise((done) => setTimeout(done, ASK));
-        now = await ask(job);
+        now = await ask(job).catch((error) => {
+          if (error.status) throw error;
+          return now; // no answer at all: it fits on, and is asked again
+        });
       }
       await begun; // it takes away the last clip's picture, for which there is a new one now
       await arrive(job, now);
@@ -125,7 +128,12 @@
 
     ref.fitStop.addEventListener("click", attempt(async () => {
       ref.fitStop.disabled = true;
-      await pvs.json(`api/project/${encodeURIComponent(current.id)}/stop`, {});
+      try {
+        await pvs.json(`api/project/${encodeURIComponent(current.id)}/stop`, {});
+      } catch (error) {
+        ref.fitStop.disabled = false;
+        throw error;
+      }
     }));
 
     // ---- choosing and dropping ------------------------------------------------------------------------------

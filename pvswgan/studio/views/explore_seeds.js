@@ -43,13 +43,18 @@
     }
 
     // The wall shows what a click would give: with the truncation and the moves as they are now.
+    const keyNow = () => {
+      const { truncation, moves, of } = store.point();
+      return JSON.stringify([state.model, truncation, moves, of]);
+    };
+
     function refresh(batch) {
       const { truncation, moves, of } = store.point();
-      const key = JSON.stringify([state.model, truncation, moves, of]);
+      const key = keyNow();
       if (batch.key === key || !state.model) return;
       const points = Array.from({ length: BATCH }, (_, i) => ({ seed: batch.first + i, latent: null, truncation, moves, of }));
       store.later(`seeds ${batch.first}`, async (signal) => {
-        if (!batch.shown) return;
+        if (!batch.shown || keyNow() !== key) return; // the hand has moved on, or back
         const { blob, rows, frames } = await pvs.explorer.rows(state.model, points, signal);
         await batch.player.show(blob, { rows, frames });
         batch.node.dataset.drawn = "yes";

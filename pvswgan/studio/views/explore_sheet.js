@@ -38,6 +38,7 @@
       const [key, point] = keyOf(id);
       if (drawn?.key === key) return mark();
       store.later("sheet", async (signal) => {
+        if (keyOf(along())[0] !== key) return; // the hand has moved on, or back
         const points = STEPS.map((step) => ({ ...point, moves: step ? { ...point.moves, [id]: step } : point.moves }));
         const { blob, frames } = await pvs.explorer.rows(state.model, points, signal);
         const image = await createImageBitmap(blob);

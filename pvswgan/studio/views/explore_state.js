@@ -95,7 +95,6 @@
       jobs.set(key, job);
       work();
     };
-    store.forget = (key) => jobs.delete(key);
 
     Object.defineProperty(store, "held", {
       get: () => held,

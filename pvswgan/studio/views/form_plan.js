@@ -7,7 +7,7 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.FormPlan) return;
-  const REST_MS = 800, POLL_MS = 700, HIDDEN_MS = 2000;
+  const REST_MS = 800, POLL_MS = 700, HIDDEN_MS = 2000, AFTER_ERROR_MS = 3000;
   const PAGE = Math.random().toString(36).slice(2);
 
   const kimg = (clips) => String(clips / 1000);
@@ -98,6 +98,7 @@
         }
       } catch (error) {
         this.#say(error.message);
+        if (!error.status) again = AFTER_ERROR_MS; // no answer at all
       }
       this.#asking = false;
       if (again) this.#timer = setTimeout(() => this.#ask(), again);

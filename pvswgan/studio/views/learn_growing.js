@@ -74,9 +74,11 @@
       return pvs.once(sheets, key, () => pvs.request(`api/learn/growing/moment?${key}`).then(pvs.sheetOf));
     };
     const show = attempt(async (player, of, at, row) => {
+      const asked = (player.canvas.dataset.asked = JSON.stringify([of, at, row])); // a slower answer to an older wish is not shown
       const sheet = await moment(of, at);
+      if (player.canvas.dataset.asked !== asked) return;
       await player.show(sheet.blob, { ...sheet, row });
-      player.canvas.dataset.shown = JSON.stringify([of, at, row]);
+      player.canvas.dataset.shown = asked;
     });
 
     let stages = [], pair = null;

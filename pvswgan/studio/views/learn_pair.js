@@ -20,11 +20,11 @@
   const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
   const figure = (value) => Number(value.toPrecision(3)).toString();
 
-  pvs.learn.lesson("pair", FIELDS, ({ ref, fail, state, change, attempt }) => {
+  pvs.learn.lesson("pair", FIELDS, ({ ref, fail, fine, state, change, attempt }) => {
     const timeline = new pvs.Timeline({ fps: 12 });
     const colours = pvs.compare.COLOURS;
     let sides = [];
-    const clips = new pvs.compare.Clips(ref, timeline, { onError: fail, onFrames: (frames) => (timeline.frames = frames) });
+    const clips = new pvs.compare.Clips(ref, timeline, { onError: fail, onFine: fine, onFrames: (frames) => (timeline.frames = frames) });
     const quiz = new pvs.compare.Quiz(ref.quiz, timeline, { onError: fail, onSeed: (seed) => change({ quiz: seed % 100000 }) });
     const view = { ref, state, fail, shown: true, sides: () => sides, losses: new Map(), change };
     pvs.compare.curves(view);

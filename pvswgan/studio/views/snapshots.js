@@ -145,6 +145,7 @@
         this.parts.canvas.dataset.clips = item.clips;
         this.#prefetch();
       } catch (error) {
+        if (this.#shown !== item.url) return; // of one that was left meanwhile
         this.#shown = null;
         this.parts["no-samples"].hidden = false;
         this.parts["no-samples"].textContent = error.message;
@@ -168,7 +169,7 @@
         await this.realPlayer.show(blob, { rows, frames });
         this.#fit();
       } catch {
-        this.#shownReal = null; // the next list tries again
+        if (this.#shownReal === real.url) this.#shownReal = null; // the next list tries again
       }
     }
 

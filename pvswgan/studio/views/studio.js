@@ -93,17 +93,24 @@
 
   // latest(send) -> ask(request). One request in flight; while it is, only the newest waits; so answers come in
   // order, nothing piles up behind a fast hand, and the last value is always sent. send(request) is an async
-  // function; ask(...) resolves when the queue is empty again. send handles its own errors.
+  // function; ask(...) resolves when the queue is empty again, or rejects with what send throws.
   pvs.latest = (send) => {
     let waiting = null;
     let running = null;
     const drain = async () => {
-      while (waiting !== null) {
-        const [request] = waiting;
-        waiting = null;
-        await send(request);
+      try {
+        while (waiting !== null) {
+          const [request] = waiting;
+          waiting = null;
+          try {
+            await send(request);
+          } catch (error) {
+            if (waiting === null) throw error; // a newer request is sent all the same
+          }
+        }
+      } finally {
+        running = null;
       }
-      running = null;
     };
     const ask = (request) => {
       waiting = [request];

@@ -19,6 +19,8 @@
     #timer = 0;
     #round = 0;
     #first = true;
+    #stale = false; // look at the server again at once
+    #choices = 0; // how often another run, or the form, was chosen
     #linked = null; // what a link says of the run that it opens, until that is shown
     #following = 0;
     #told = 0; // until when a sentence stays that no look at the server makes untrue
@@ -35,7 +37,7 @@
         sheet: (item) => this.samples.sheet(item), onSeek: (clips) => this.samples.seek(clips) });
       this.head = new pvs.RunHead(parts, { samples: this.samples, onTrouble, onAsked: () => (this.#round = 0) });
       this.care = new pvs.RunCare(parts, { note, onClone: (yaml, name) => this.#clone(yaml, name),
-        onMoved: (id) => this.#moved(id) });
+        onMoved: (id, before) => this.#moved(id, before) });
       this.list = new pvs.RunList(parts, { onChoose: (id) => this.#open(id) });
       this.queue = new pvs.TrainQueue(parts, { note, onTrouble, onChoose: (id) => this.#open(id) });
       this.machine = new pvs.MachineLoad(parts.machine);
@@ -45,7 +47,10 @@
 
     #listen() {
       const { parts } = this;
-      parts.new.addEventListener("click", () => this.#openForm());
+      parts.new.addEventListener("click", () => {
+        this.#first = false; // the first list, if it is still to come, opens nothing else
+        this.#openForm();
+      });
       parts.smoothing.addEventListener("input", () => {
         parts["smoothing-value"].textContent = Number(parts.smoothing.value).toFixed(2);
         this.curves.smooth(Number(parts.smoothing.value));
@@ -74,6 +79,7 @@
     // ---- the loop ---------------------------------------------------------------------------------------------
     #wake() {
       clearTimeout(this.#timer);
+      this.#stale = this.#polling; // what is on its way may be of another run
       if (!this.#polling && this.#visible && !document.hidden) this.#poll();
     }
 
@@ -98,7 +104,8 @@
       }
       this.#polling = false;
       clearTimeout(this.#timer);
-      if (this.#visible && !document.hidden) this.#timer = setTimeout(() => this.#poll(), pause);
+      if (this.#visible && !document.hidden) this.#timer = setTimeout(() => this.#poll(), this.#stale ? 0 : pause);
+      this.#stale = false;
     }
 
     // What a button could not do: there long enough to be read, though the next look at the server goes well.
@@ -137,6 +144,7 @@
 
     // ---- what is looked at ------------------------------------------------------------------------------------
     #openForm(folder) {
+      this.#choices++;
       this.#run = this.#linked = null;
       this.#show("form");
       this.form.open();
@@ -144,6 +152,7 @@
     }
 
     #open(id) {
+      this.#choices++;
       if (id !== this.#run) {
         this.#run = id;
         if (this.#linked?.run !== id) this.#linked = null;
@@ -184,11 +193,16 @@
       this.parts.title.scrollIntoView({ block: "nearest" });
     }
 
-    // The run has another name; null: it is in the trash. The next one in the list is shown instead.
-    async #moved(id) {
+    // A run has another name; null: it is in the trash. The next one in the list is shown instead; but where another
+    // has been chosen meanwhile, that stays.
+    async #moved(id, before) {
+      if (before && before !== this.#run) return this.#again();
       this.#run = null;
       if (id) this.#open(id);
-      else this.#landing((await pvs.json("api/runs")).runs);
+      else {
+        const choices = this.#choices, { runs } = await pvs.json("api/runs");
+        if (choices === this.#choices) this.#landing(runs);
+      }
       this.#again();
     }
 

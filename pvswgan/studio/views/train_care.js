@@ -76,11 +76,11 @@
       try {
         const { id } = await pvs.json(url(before, "rename"), { name: wish });
         this.#closeName();
-        this.onMoved(id);
+        this.onMoved(id, before);
         if (id === before) return;
         this.note.say(`${before} is called ${id} now.`, async () => {
           await pvs.json(url(id, "rename"), { name: before });
-          this.onMoved(before);
+          this.onMoved(before, id);
         });
       } catch (error) {
         write(this.parts["rename-problem"], error.message);
@@ -94,7 +94,7 @@
         question: `Move the run ${id} with its samples and checkpoints to the trash? It can be put back from there.`,
         act: async () => {
           const thrown = await pvs.json(url(id, "delete"), {});
-          await this.onMoved(null);
+          await this.onMoved(null, id);
           this.note.say(`${id} is in the trash.`, () => this.#back(thrown.id));
           parts.undo.focus({ preventScroll: true });
         } });

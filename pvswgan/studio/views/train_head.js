@@ -29,6 +29,8 @@
     run(id) {
       this.#id = id;
       this.#checkpoints = [];
+      for (const button of this.buttons) button.disabled = true; // they are still as the last run's state was
+      this.explore();
       write(this.parts.title, id);
     }
 

@@ -62,6 +62,19 @@ def test_classes_splits_pages_and_an_order_by_chance(page: Any, urls: Callable[.
                            "document.querySelectorAll('.pd-wall [data-clip]')[1].dataset.clip !== '1'")
     ref(page, "shuffle").click()
     wall_is(page, list(range(24)))
+    held: list[Any] = []
+    page.route("**/api/data/clips?*page=1*", lambda route: held.append(route))
+    with page.expect_request("**/api/data/clips?*page=1*"):
+        ref(page, "next").click()
+    ref(page, "shuffle").click()
+    held[0].continue_()
+    page.unroute("**/api/data/clips?*page=1*")
+    page.wait_for_function("() => { const at = [...document.querySelectorAll('.pd-wall [data-clip]')]"
+                           ".map((tile) => Number(tile.dataset.clip));"
+                           " return at.length === 24 && at.some((clip, place) => clip !== place); }")
+    assert ref(page, "page").inner_text() == "page 1 of 2", "the late page is not the new order's"
+    ref(page, "shuffle").click()
+    wall_is(page, list(range(24)))
     page.wait_for_selector(f'{PAGE} [data-ref="classes"][data-bars="3"]')
     page.locator(f'{PAGE} [data-ref="classes"] .nsewdrag').click(position={"x": 20, "y": 51})  # the middle bar
     wall_is(page, list(range(1, 30, 3)))

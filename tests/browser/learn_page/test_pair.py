@@ -49,6 +49,17 @@ def test_both_columns_are_the_same_latents_on_one_clock(page: Any, url: str) -> 
     assert np.abs(left.astype(int) - right).mean() > 5
     wait_for_link(page, {"seed": 7, "frame": 5, "mode": "wipe", "wipe": 0})
 
+    page.route("**/api/rows", lambda route: route.abort())
+    page.locator(LESSON).get_by_role("button", name="Next seeds").click()
+    faint = "document.querySelectorAll('#pvs-learn_pair .pc-column canvas.pvs-stale').length"
+    page.wait_for_function(f"{faint} === 2")
+    page.unroute("**/api/rows")
+    page.locator(LESSON).get_by_role("button", name="Next seeds").click()
+    page.wait_for_function(f"{faint} === 0")
+    assert page.locator("#pvs-learn [role=alert]:visible").count() == 0, "what was said of the failure is gone"
+    page.locator(LESSON).get_by_label("Seeds from").fill("7")
+    ready(page)
+
     page.locator(LESSON).get_by_role("button", name="Take over in Compare").click()
     page.wait_for_function("window.pvs.compareView?.shown && pvs.compareView.state.ids.length === 2")
     assert page.evaluate("pvs.compareView.state.ids") == [f"asset:{name}" for name in NAMES]

@@ -49,6 +49,24 @@ def test_an_answer_that_was_under_way_does_not_undo_a_press(page: Any, studio: S
     late[1].continue_()
 
 
+def test_a_run_chosen_while_another_is_asked_for_is_shown_at_once(page: Any, studio: Studio) -> None:
+    """Until then its head has none of the other's buttons."""
+    studio.run("first", 500)
+    studio.run("second", 700, "finished")
+    studio.at(page, "first")
+    badge(page, "running")
+    late: list[Any] = []
+    page.route("**/api/runs/first/status", lambda route: late.append(route))
+    with page.expect_request("**/api/runs/first/status"):
+        pass
+    page.locator(".pt-run", has_text="second").click()
+    assert enabled(page) == set() and part(page, "explore").is_disabled()
+    late[0].continue_()
+    with page.expect_response("**/api/runs/second/status", timeout=900):  # not a second later, as usual
+        pass
+    badge(page, "finished")
+
+
 def test_curves_keep_their_zoom_while_points_arrive(page: Any, studio: Studio) -> None:
     run = studio.run(clips=9_000)
     studio.at(page)
