@@ -93,7 +93,7 @@ def studio_here(**settings: Any) -> Iterator[str]:
             _PORTS.append(port)
 
 
-def _wait(url: str, process: Any, seconds: float = 60) -> None:
+def _wait(url: str, process: Any, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not process.is_alive():

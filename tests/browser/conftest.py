@@ -69,6 +69,7 @@ def page(window: Any) -> Iterator[Any]:
     """A fresh page, 1400 x 900, that remembers nothing. A script's error, or a request to another machine, fails the
     test."""
     page = window.new_page()
+    page.set_default_timeout(90_000)  # on a busy machine everything takes several times as long
     faults: list[str] = []
     cut_off: list[str] = []  # on its way when the page was left, or the test's studio ended (before this, if it was
     #                          asked for after the page): a script among it fails to load, and rightly

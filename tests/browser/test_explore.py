@@ -176,6 +176,8 @@ def test_reduced_motion_starts_paused(browser: Any, studio: str) -> None:
 def test_several_tabs_each_get_their_own_answer(browser: Any, studio: str, library: dict[str, Path]) -> None:
     context = browser.new_context()
     pages = [enter(context.new_page(), studio, f"?model={m}") for m in ("asset:small", "run:first") * 2]
+    for i, page in enumerate(pages):
+        slider(page, f"PCA {i + 1}").wait_for()
     for step in range(10):
         for i, page in enumerate(pages):
             page.evaluate(

@@ -256,24 +256,26 @@ def test_undo_takes_back_a_gesture_and_the_link_brings_all_of_it_again(
 
 
 def test_a_clip_of_ones_own_is_fitted_and_shown_beside_the_models(
-    page: Any, studio: str, library: dict[str, Path]
+    page: Any, library: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enter(page, studio)
-    unfold(page, "Your clip")
-    strip = io.BytesIO()
-    Image.fromarray(np.concatenate(list(clip(library, page, seed=4)), axis=1)).save(strip, "png")
-    mine = {"name": "mine.png", "mimeType": "image/png", "buffer": strip.getvalue()}
-    page.locator("[data-ref=file]").set_input_files(mine)
-    page.wait_for_function("document.querySelector('[data-ref=fitBar]').value > 0")
-    page.get_by_role("button", name="Stop", exact=True).click()  # what is found by now will do
-    page.wait_for_selector("[data-ref=pair][data-latent]")
-    settle(page)
-    assert state(page)["latent"] and page.get_by_role("button", name="Back to the seed").is_visible()
-    target, models = pixels(page, "target"), pixels(page, "fitted")
-    assert target.shape == models.shape and (pixels(page) == models).all()
-    page.get_by_role("button", name="Undo").click()
-    settle(page)
-    assert state(page)["latent"] is None
+    monkeypatch.setattr(projections, "STEPS", 100_000)  # until it is stopped
+    with studio_here(**library) as url:
+        enter(page, url)
+        unfold(page, "Your clip")
+        strip = io.BytesIO()
+        Image.fromarray(np.concatenate(list(clip(library, page, seed=4)), axis=1)).save(strip, "png")
+        mine = {"name": "mine.png", "mimeType": "image/png", "buffer": strip.getvalue()}
+        page.locator("[data-ref=file]").set_input_files(mine)
+        page.wait_for_function("document.querySelector('[data-ref=fitBar]').value > 0")
+        page.get_by_role("button", name="Stop", exact=True).click()  # what is found by now will do
+        page.wait_for_selector("[data-ref=pair][data-latent]")
+        settle(page)
+        assert state(page)["latent"] and page.get_by_role("button", name="Back to the seed").is_visible()
+        target, models = pixels(page, "target"), pixels(page, "fitted")
+        assert target.shape == models.shape and (pixels(page) == models).all()
+        page.get_by_role("button", name="Undo").click()
+        settle(page)
+        assert state(page)["latent"] is None
 
 
 def test_a_fit_is_found_again_when_the_page_is_loaded_anew(

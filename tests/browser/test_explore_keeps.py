@@ -46,9 +46,8 @@ def test_a_name_is_undone_where_it_was_given(page: Any, studio: str, library: di
     rest(page)
     page.wait_for_function(f"pvs.explore.state.model === '{NEWEST}'")
     slider(page, "PCA 2").wait_for()
-    page.get_by_role("status").get_by_role("button", name="Undo", exact=True).click()
-    page.get_by_role("status").get_by_role("button", name="Undo", exact=True).wait_for(state="hidden")
-    page.wait_for_timeout(300)
+    with page.expect_response("**/api/directions/name"):
+        page.get_by_role("status").get_by_role("button", name="Undo", exact=True).click()
     assert (names(older), names(NEWEST)) == ("first", "None"), "the other checkpoint's direction keeps its own"
     wish = {"model": older, "direction": "pca:1", "name": "", "kept": False}
     assert page.request.post(f"{studio}/api/directions/name", data=wish).ok  # as the others found it

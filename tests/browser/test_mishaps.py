@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pvswgan.studio import projections
 from tests.browser import studio_here
 from tests.browser.conftest import write_model
 from tests.browser.exploring import close_to, enter, expected, pixels, settle, slider, state
@@ -83,7 +84,7 @@ def test_a_model_that_did_not_come_is_asked_for_again_whole(page: Any, studio: s
     page.locator("[data-ref=model]").select_option("run:first")
     page.get_by_text("This model could not be opened.").wait_for()
     alert(page, EXPLORE, "does not answer").wait_for()
-    for address in ("**/api/render", "**/api/model?*", "**/api/directions?*"):
+    for address in ("**/api/directions?*", "**/api/model?*", "**/api/render"):
         page.unroute(address)
     page.locator("[data-ref=sentence]", has_text="Trained on toyfaces: 8 of 20 kimg").wait_for()
     page.wait_for_function("!document.querySelector('[data-ref=directions]').inert")
@@ -110,18 +111,21 @@ def test_a_sentence_is_in_sight_moves_nothing_and_goes_when_it_was_read(page: An
 
 
 @pytest.mark.parametrize("place", [f"{EXPLORE} [data-ref=sentence]", "body"])
-def test_a_file_that_falls_beside_its_place(page: Any, studio: str, library: dict[str, Path], place: str) -> None:
+def test_a_file_that_falls_beside_its_place(page: Any, library: dict[str, Path], place: str,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """Anywhere on Explore it is a clip to be fitted; elsewhere it is nobody's, and the studio stays."""
-    enter(page, studio)
-    strip = io.BytesIO()
-    Image.fromarray(np.concatenate(list(expected(library, page)), axis=1)).save(strip, "png")
-    assert drop(page, place, "mine.png", "image/png", strip.getvalue())
-    if place == "body":
-        assert page.locator("[data-ref=fitBar]").is_hidden()
-        return
-    page.wait_for_function("document.querySelector('[data-ref=fitBar]').value > 0")
-    page.get_by_role("button", name="Stop", exact=True).click()
-    page.wait_for_selector("[data-ref=pair][data-latent]")
+    monkeypatch.setattr(projections, "STEPS", 100_000)  # until it is stopped
+    with studio_here(**library) as url:
+        enter(page, url)
+        strip = io.BytesIO()
+        Image.fromarray(np.concatenate(list(expected(library, page)), axis=1)).save(strip, "png")
+        assert drop(page, place, "mine.png", "image/png", strip.getvalue())
+        if place == "body":
+            assert page.locator("[data-ref=fitBar]").is_hidden()
+            return
+        page.wait_for_function("document.querySelector('[data-ref=fitBar]').value > 0")
+        page.get_by_role("button", name="Stop", exact=True).click()
+        page.wait_for_selector("[data-ref=pair][data-latent]")
 
 
 def test_a_read_only_studio_offers_nothing_that_would_be_refused(page: Any, library: dict[str, Path]) -> None:

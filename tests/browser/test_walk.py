@@ -60,7 +60,7 @@ def studio(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def test_train_watch_stop_explore_export(page: Any, studio: str, runs: Path, tmp_path: Path) -> None:
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(150_000)
     page.goto(f"{studio}/?tab=train")
     start(page)
     watch_it_grow(page, RunFolder(runs / "walk"))

@@ -144,14 +144,17 @@ def test_a_cancelled_build_goes_on_and_ends_with_the_same_bytes(
 @pytest.mark.slow
 def test_a_killed_build_goes_on_and_leaves_no_process(tmp_path: Path, reference: dict[str, str]) -> None:
     script = """
-        import sys
+        import os, signal, sys
         from pathlib import Path
         from pvswgan.data import format, writer
         from pvswgan.data.build import build
         from tests.data.test_build import RULES, items
         if __name__ == "__main__":
             format.SHARD_BYTES, writer._SYNC_S = 90 * 16 * 16 * 3, 0.0
-            tell = lambda now: print(now.done, flush=True)
+            def tell(now):
+                print(now.done, flush=True)
+                if now.done == 7:
+                    os.kill(os.getpid(), signal.SIGSTOP)  # it is to be killed here, and no later
             build(Path(sys.argv[1]), items(wait=0.3), ["a", "b"], RULES, workers=2, progress=tell)
     """
     file = tmp_path / "script.py"
@@ -165,7 +168,7 @@ def test_a_killed_build_goes_on_and_leaves_no_process(tmp_path: Path, reference:
                 break
         workers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    assert len(workers) >= 2 and not psutil.wait_procs(workers, timeout=20)[1]
+    assert len(workers) >= 2 and not psutil.wait_procs(workers, timeout=60)[1]
     with (tmp_path / ".s.building" / "journal.jsonl").open("a") as journal:
         journal.write('{"clips": [{"lengths": 4, "lab')  # a line that the kill cut
     # The items' seconds of waiting are not among what identifies a store.
@@ -336,6 +339,7 @@ def test_progress_has_an_estimate(tmp_path: Path) -> None:
 
 def test_small_sets_start_no_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(build_module, "PATIENCE_S", 600)  # of a busy machine
     build(tmp_path / "s", items(), ["a", "b"], RULES)
 
 

@@ -60,14 +60,14 @@ def past(id: str, **more: Any) -> None:
 
 
 def test_an_import_reports_and_is_done() -> None:
-    id = data_jobs.start(["shapes", "8"])
+    id = data_jobs.start(["shapes", "200"])
     assert state(id) in ("starting", "running")
     child = data_jobs._children[data_jobs.root() / id]
     assert os.getsid(child.pid) == child.pid, "a closed terminal must not end it"
     assert psutil.Process(child.pid).nice() >= data_jobs.NICENESS
     until(lambda: state(id) == "done")
     job = data_jobs.listed()[0]
-    assert job["store"] == "/cache/made" and job["words"] == ["shapes", "8"] and job["error"] is None
+    assert job["store"] == "/cache/made" and job["words"] == ["shapes", "200"] and job["error"] is None
 
 
 def test_cancel_then_resume_then_cancel_again() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from pvswgan.directions import between
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.networks import Discriminator, blend_real, temporal_contrast
 from pvswgan.studio import Settings
+from pvswgan.studio import jobs as jobs_module
 from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.latents_tables import Tables, coordinate, principal
 from pvswgan.studio.models import Models
 from pvswgan.studio.server import create_app
+from tests.studio.test_processes import until
 
 CONFIG: dict[str, Any] = {
     "data": {"source": "toyfaces", "path": None, "clips": 64},
@@ -242,45 +245,40 @@ def test_table_means_and_a_direction(client: TestClient, place: tuple[Path, Disc
 
 
 def test_a_job_that_nobody_asks_for_is_given_up() -> None:
-    jobs, steps = Jobs(0.1), list[int]()
+    jobs, steps = Jobs(1.0), list[int]()
 
     def work(tell: Progress) -> dict[str, Any]:
-        for step in range(100):
-            tell("Working", step, 100)
+        for step in range(10_000):
+            tell("Working", step, 10_000)
             steps.append(step)
             time.sleep(0.01)
         return {"answer": 42}
 
     assert jobs.ask("left", work)["state"] == "running"
-    time.sleep(0.25)
-    assert 0 < len(steps) < 50
-    assert jobs.ask("quick", lambda tell: {"answer": 1})["state"] in ("running", "done")
-    time.sleep(0.05)
-    assert jobs.ask("quick", work) == {"state": "done", "answer": 1}
+    until(lambda: steps)
+    until(lambda: jobs.ask("quick", lambda tell: {"answer": 1})["state"] == "done")  # there is one thread
+    assert jobs.ask("quick", work) == {"state": "done", "answer": 1} and len(steps) < 5000
 
 
 def test_a_page_that_wants_something_else_ends_what_it_wanted() -> None:
     jobs, steps = Jobs(), list[int]()
 
     def work(tell: Progress) -> dict[str, Any]:
-        for step in range(200):
-            tell("Working", step, 200)
+        for step in range(10_000):
+            tell("Working", step, 10_000)
             steps.append(step)
             time.sleep(0.01)
         return {}
 
     jobs.ask("first", work, "page")
     jobs.ask("second", lambda tell: {"answer": 2}, "page")
-    for _ in range(100):
-        answer = jobs.ask("second", work, "page")
-        if answer["state"] == "done":
-            break
-        time.sleep(0.01)
-    assert answer["answer"] == 2 and len(steps) < 50
+    until(lambda: jobs.ask("second", work, "page")["state"] == "done")
+    assert jobs.ask("second", work, "page")["answer"] == 2 and len(steps) < 5000
 
 
-def test_a_result_that_was_delivered_does_not_hold_for_ever() -> None:
-    jobs, done = Jobs(holds=0.1), list[int]()
+def test_a_result_that_was_delivered_does_not_hold_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, done, now = Jobs(holds=60), list[int](), [0.0]
+    monkeypatch.setattr(jobs_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def work(tell: Progress) -> dict[str, Any]:
         done.append(1)
@@ -292,5 +290,5 @@ def test_a_result_that_was_delivered_does_not_hold_for_ever() -> None:
         return answer["answer"]
 
     assert ask() == 1 and ask() == 1, "whoever waits for it too is given it"
-    time.sleep(0.15)
+    now[0] += 61
     assert ask() == 2

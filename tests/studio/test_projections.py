@@ -187,8 +187,8 @@ def test_a_job_that_fails_says_why(studio: Studio, client: TestClient, monkeypat
 def test_a_step_waits_for_whoever_draws(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = Projections(studio.models)
     job = projections.Job(np.zeros((8, 8, 8, 3), np.uint8))
-    monkeypatch.setattr(studio.models, "drawn_at", time.monotonic())
     began = time.monotonic()
+    monkeypatch.setattr(studio.models, "drawn_at", began)
     jobs._progress(job, 1, 9, 0.5)
     assert projections.QUIET * 0.9 < time.monotonic() - began < projections.PATIENCE
 

@@ -120,7 +120,7 @@ def test_static_files_are_a_fixed_list(tmp_path: Path) -> None:
 
 def app(*flags: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "app.py", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
 def test_a_taken_port_is_said_in_a_sentence() -> None:

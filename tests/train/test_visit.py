@@ -115,25 +115,27 @@ def test_a_visit_and_a_later_one_that_goes_on(tmp_path):
 def test_a_visit_that_is_killed_leaves_what_it_had_and_no_training_behind(tmp_path):
     out, name = tmp_path / "out", "toyfaces-swgan"
     words = ["--dry", "--minutes", "5", "--out", str(out), "--models", name, *NO_TESTS, *SHORT, *ENDLESS]
+    began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "train.gpu", *words], cwd=ROOT, stdout=subprocess.DEVNULL,
                                env=os.environ | {"PYTHONPATH": str(ROOT)})
-    state, until = out / f"{name}-state.safetensors", time.monotonic() + 60
+    state = out / f"{name}-state.safetensors"
     while not state.is_file():
-        assert time.monotonic() < until and process.poll() is None
+        assert time.monotonic() < began + 250 and process.poll() is None
         time.sleep(0.1)
+    took = time.monotonic() - began
     children = psutil.Process(process.pid).children(recursive=True)
     assert any("train" in child.cmdline() for child in children)
     process.kill()
     process.wait()
-    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert not psutil.wait_procs(children, timeout=60)[1]
     (out / f".{name}.safetensors.1.tmp").write_bytes(b"half")                     # as if it was killed while writing
     _check_limits(out)
     assert pvswgan.load(out / f"{name}.safetensors").sample(1).isfinite().all()
     clips = _clips(out, name)
 
-    began = time.monotonic()                                                      # and now one that time ends
-    _visit("--minutes", "0.4", "--out", out, "--from", out, "--models", name, *NO_TESTS, *SHORT, *ENDLESS)
-    assert time.monotonic() - began < 0.4 * 60
+    began, minutes = time.monotonic(), max(0.4, took / 20)                        # and now one that time ends
+    _visit("--minutes", minutes, "--out", out, "--from", out, "--models", name, *NO_TESTS, *SHORT, *ENDLESS)
+    assert time.monotonic() - began < 60 * minutes
     assert _clips(out, name) > clips > 0
     assert not list(out.glob(".*"))
 
@@ -185,15 +187,16 @@ def test_tests_and_benchmark_are_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("ending", "good", "said"), [
-    ("time.sleep(60)", False, "benchmark: not done after 2 s: ended"), ("sys.exit(3)", False, "benchmark: FAILED")])
-def test_a_benchmark_that_does_not_end_well_leaves_its_rows(ending, good, said, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("ending", "seconds", "said"), [
+    ("time.sleep(600)", 8, "benchmark: not done after 8 s: ended"), ("sys.exit(3)", 100, "benchmark: FAILED")])
+def test_a_benchmark_that_does_not_end_well_leaves_its_rows(ending, seconds, said, tmp_path, monkeypatch):
     start, steps = visit.process.start, tmp_path / "steps.json"
     code = (f"import pathlib, sys, time; p = pathlib.Path({str(steps)!r}); p.write_text('{{\"rows\": [1]}}'); "
             f"time.sleep(1); p.write_text('{{\"rows\": [1, 2'); print('half way'); {ending}")
     monkeypatch.setattr(visit.process, "start", lambda words, log: start(["-c", code], log))
-    here = _alone(tmp_path, benchmark=2)
-    assert here._benchmark(tmp_path) == good
+    here = _alone(tmp_path, benchmark=seconds)
+    here.most = seconds
+    assert not here._benchmark(tmp_path)
     assert json.loads((tmp_path / "out" / "steps.json").read_text()) == {"rows": [1]}
     log = (tmp_path / "out" / "log.txt").read_text()
     assert said in log and "half way" in log

@@ -236,7 +236,7 @@ def two_processes(work, folder):
     return processes
 
 
-def wait(condition, seconds=60):
+def wait(condition, seconds=250):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

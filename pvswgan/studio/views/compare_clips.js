@@ -62,7 +62,7 @@
     // Sides that had no answer at all are asked for once more; what an answer has refused stays so.
     again() {
       const lost = this.#sides.filter(({ id, failed }) => id !== null && failed && !failed.status);
-      return (this.settling = Promise.all(lost.map((side) => side.ask({ id: side.id, ...this.#wanted }))));
+      return (this.settling = Promise.all([this.settling, ...lost.map((side) => side.ask({ id: side.id, ...this.#wanted }))]));
     }
 
     get failed() { return this.#sides.some((side) => side.failed); }

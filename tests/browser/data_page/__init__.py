@@ -8,7 +8,6 @@ PAGE = "#pvs-data"
 
 
 def visit(page: Any, url: str, store: str = "") -> None:
-    page.set_default_timeout(20_000)
     page.goto(f"{url}/?tab=data&store={store}")
     page.wait_for_selector(f"{PAGE} .pt")
 

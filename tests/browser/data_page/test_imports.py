@@ -95,7 +95,7 @@ def test_faces_from_a_film_to_their_contact_sheet(page: Any, urls: Callable[...,
     ref(page, "form-note").get_by_text("Nothing is here yet").wait_for()
     fill(page, source="faces", path=str(tmp_path / "film"), frames="16", resolution="64")
     page.get_by_role("button", name="Start import").click()
-    ref(page, "store").wait_for(timeout=60_000)
+    ref(page, "store").wait_for(timeout=200_000)
     wall_is(page, [0, 1])
     assert "1 of 1 film, 2 clips" in job(page, "finished").inner_text()
     assert ref(page, "faces-note").inner_text() == "1 film, 1 piece of them left out"

@@ -38,7 +38,7 @@ def button(page: Any, name: str) -> Any:
 
 
 def badge(page: Any, state: str) -> None:
-    page.wait_for_selector(f'#pvs-train [data-part="badge"][data-state="{state}"]', timeout=20_000)
+    page.wait_for_selector(f'#pvs-train [data-part="badge"][data-state="{state}"]', timeout=120_000)
 
 
 def enabled(page: Any) -> set[str]:

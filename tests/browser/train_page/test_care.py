@@ -60,7 +60,7 @@ def test_rename_delete_undo_and_clone(page: Any, studio: Studio) -> None:
     page.get_by_role("button", name="Delete for good").click()
     page.get_by_text("The trash is empty").wait_for()
     assert not list((studio.runs / ".studio" / "trash").iterdir())
-    assert part(page, "trash-panel").is_hidden()
+    part(page, "trash-panel").wait_for(state="hidden")
 
 
 def test_a_clone_that_is_changed_is_started(page: Any, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_a_start_under_way_is_the_only_one(page: Any, studio: Studio) -> None:
     page.get_by_label("Name of the run").fill("mine")
     with page.expect_response("**/api/train/plan"):
         page.keyboard.press("Enter")
-    page.wait_for_timeout(100)
+    until(lambda: page.wait_for_timeout(50) or begun)
     assert start.is_disabled() and len(begun) == 1
     page.keyboard.press("Enter")
     page.wait_for_timeout(100)

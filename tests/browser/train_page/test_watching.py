@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.train_page import Studio, badge, button, enabled, part, wait_shown
 from tests.studio import fakerun
+from tests.studio.test_processes import until
 
 pytestmark = pytest.mark.browser
 
@@ -251,17 +252,21 @@ def test_nothing_is_asked_while_nobody_looks(page: Any, studio: Studio) -> None:
     page.on("request", lambda request: asked.append(request.url) if "/api/runs" in request.url else None)
     hide = "hidden => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden}); "
     hide += "document.dispatchEvent(new Event('visibilitychange')); }"
+
+    def quiet() -> bool:
+        asked.clear()
+        page.wait_for_timeout(1200)
+        return not asked
+
     page.evaluate(hide, True)
-    page.wait_for_timeout(1200)  # what was under way may end
-    asked.clear()
+    until(quiet)  # what was under way may end
     page.wait_for_timeout(2500)
     assert asked == []
     run.status("paused")
     page.evaluate(hide, False)
     badge(page, "paused")
     page.get_by_role("tab", name="Explore").click()  # out of sight in another tab of the page
-    page.wait_for_timeout(1200)
-    asked.clear()
+    until(quiet)
     page.wait_for_timeout(2500)
     assert asked == []
 
@@ -272,6 +277,12 @@ def test_nothing_flickers(page: Any, studio: Studio) -> None:
     studio.at(page)
     wait_shown(page, 8_000)
     part(page, "play").click()
+    page.wait_for_function("""() => {
+        const part = (name) => document.querySelector(`#pvs-train [data-part=${name}]`);
+        const stages = document.querySelectorAll('#pvs-train .pt-stage canvas[data-clips]').length;
+        return part('curves').dataset.points === '18' && stages === 2 && part('real-canvas').width === 32
+          && (part('alerts-none').textContent || part('alerts').children.length);
+    }""")
     page.wait_for_timeout(2500)
     page.evaluate(
         """() => {
