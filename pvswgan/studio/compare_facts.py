@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +22,7 @@ from pvswgan.studio import compare_stats, sheet_measures, train_watch
 from pvswgan.studio.form_fields import flat
 from pvswgan.studio.models import UnknownModelError
 from train.run import RunFolder, Sample
+from train.schema import Data
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
@@ -99,7 +103,8 @@ def _costs(config: Mapping[str, Any], run: RunFolder | None) -> dict[str, Any]:
 
 
 def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
-    """{"rows": of statistics, "measures": of samples, "waiting": how many samples are not measured yet}.
+    """{"rows": of statistics, "measures": of samples, "waiting": how many samples are not measured yet, "against": what
+    the samples' SWD is measured against, see `against`}.
 
     Every row says where it is: clips (seen), steps (of the critic and generator, clips over batch), seconds (trained).
     Measuring new samples stops after `seconds`; what is measured is remembered, so the next call gets further.
@@ -112,7 +117,18 @@ def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
             along = np.interp([row["clips"] for row in measured], at, [row[key] or 0.0 for row in rows])
             for row, value in zip(measured, along, strict=True):
                 row[key] = float(value)
-    return {"rows": rows[:: max(1, len(rows) // MOST_ROWS)], "measures": measured, "waiting": waiting}
+    return {"rows": rows[:: max(1, len(rows) // MOST_ROWS)], "measures": measured, "waiting": waiting,
+            "against": against(run)}
+
+
+def against(run: RunFolder) -> str:
+    """A short name of a run's real clips and last size: between two runs of which it differs SWD says nothing."""
+    config = run.config()
+    data, plan = config.get("data") or {}, train_watch.plan_of(config)
+    with contextlib.suppress(ValueError):  # of an older run: with what has become usual since
+        data = Data.model_validate(data).model_dump(mode="json")
+    wish = json.dumps([data, plan and plan.sizes[-1]], sort_keys=True, default=str)
+    return hashlib.sha256(wish.encode()).hexdigest()[:12]
 
 
 def measures(run: RunFolder, seconds: float = LOOKING_S) -> tuple[list[dict[str, Any]], int]:

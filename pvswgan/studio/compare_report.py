@@ -35,6 +35,8 @@ SHARED = {"swd": "SWD of space-time patches (lower is better, within one stage)"
           "diversity": "Diversity, as a share of the real clips’", "motion": "Motion, as a share of the real clips’"}
 LOSSES = ("Losses have axes of their own: each loss measures something else, in units of its own, so a lower line does "
           "not mean better clips. What can be compared is measured on the clips.")
+APART = ("SWD has a chart for each set of real clips and each last size: distances to other clips, or at another size, "
+         "cannot be compared.")
 STYLE = """
 :root { color-scheme: light dark; --dim: #5b6b82; --line: #d5dce6; }
 @media (prefers-color-scheme: dark) { :root { --dim: #a8b4c6; --line: #3a4556; } }
@@ -178,14 +180,20 @@ def _curves(studio: Studio, sides: Sequence[dict[str, Any]], colours: Sequence[s
         own = [k for k in known if k[0]["loss"] == loss]
         lines = [line(s, c, f["rows"], key, key == "loss_D", WEIGHT) for s, c, f in own for key in ("loss_G", "loss_D")]
         charts.append(chart(f"Losses of {loss}, smoothed (critic dashed); own axis", across, lines))
+    groups: dict[str, list[Any]] = {}
+    for one in known:
+        groups.setdefault(one[2]["against"], []).append(one)
     for key, title in SHARED.items():
-        charts.append(chart(title, across, [line(s, c, f["measures"], key) for s, c, f in known]))
+        for group in groups.values() if key == "swd" else [known]:
+            names = f"{', '.join(s['name'] for s, _, _ in group)}: " if key == "swd" and len(groups) > 1 else ""
+            charts.append(chart(names + title, across, [line(s, c, f["measures"], key) for s, c, f in group]))
     charts.append(chart("Clips a second", across, [line(s, c, f["rows"], "clips_per_s") for s, c, f in known]))
     drawn = "".join(f"<div>{one}</div>" for one in charts if one)
     legend = " &nbsp; ".join(f"{_dot(c)}{escape(s['name'])}" for s, c, _ in known)
     if not drawn:
         return ""
-    return f'<h2>Curves</h2><p>{legend}</p><p class="dim">{LOSSES}</p><div class="charts">{drawn}</div>'
+    words = f"{LOSSES} {APART}" if len(groups) > 1 else LOSSES
+    return f'<h2>Curves</h2><p>{legend}</p><p class="dim">{words}</p><div class="charts">{drawn}</div>'
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:

@@ -217,6 +217,12 @@ def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tm
     assert "loss.name" in part(page, "differences").inner_text()
     assert "No checkpoint yet" in page.locator("#pvs-compare .pc-slot").nth(2).inner_text()
 
+    young = page.request.get(f"{url}/api/compare/curves?id=run:young").json()
+    page.route("**/api/compare/curves?id=run%3Ayoung", lambda route: route.fulfill(json=young | {"against": "others"}))
+    page.locator("#pvs-compare [data-panel='swd 2'] h4", has_text="of young").wait_for()  # it is asked every 5 s
+    assert "cannot be compared" in part(page, "noCurves").inner_text()
+    page.unroute("**/api/compare/curves?id=run%3Ayoung")
+
     with page.expect_download() as download:
         part(page, "report").click()
     file = tmp_path / "comparison.html"

@@ -69,6 +69,26 @@ def test_curves_know_steps_and_seconds_and_measure_samples_against_real_clips(ro
     assert compare_facts.measures(RunFolder(root / "a"), seconds=-1)[1] == 2
 
 
+def test_swd_to_other_clips_or_at_another_size_has_a_chart_of_its_own(root: Path) -> None:
+    """It is a distance to those clips; with another loss it is to the same."""
+    changes = {"same": ("lr: 0.001", "lr: 0.001"), "clips": ("source: toyfaces", "source: shapes"),
+               "size": ("resolution: 32", "resolution: 16")}
+    for name, (text, other) in changes.items():
+        config = fakerun.make(root / name, 4_000).folder / "config.yaml"
+        assert text in config.read_text()
+        config.write_text(config.read_text().replace(text, other))
+    against = {name: compare_facts.curves(RunFolder(root / name))["against"] for name in ("a", "b<i>", *changes)}
+    assert against["a"] == against["b<i>"] == against["same"]
+    assert len({against[name] for name in ("a", "clips", "size")}) == 3
+    wish = {"seeds": [0], "truncation": 1.0, "fps": 10, "axis": "clips"}
+    with client(root) as http:
+        for ids, charts in ((["run:a", "run:same"], 1), (["run:a", "run:same", "run:clips"], 2)):
+            page = http.post("/api/compare/report", json={**wish, "ids": ids}).text
+            assert page.count("SWD of space-time patches") == 2 * charts  # the title, and what a screen reader is told
+            assert ("cannot be compared" in page) == (charts > 1)
+            assert ("a, same: SWD of" in page) == (charts > 1)
+
+
 def test_of_a_runs_statistics_only_what_is_new_is_read(root: Path) -> None:
     """And what is shown is what the whole file says: as it grows, after a crash, and of another run of that name."""
     path = root / "a" / "stats.jsonl"

@@ -6,13 +6,14 @@
 
   const ALONG = { clips: ["kimg", 1000], steps: ["steps", 1], seconds: ["minutes", 60] };
   const SHARED = [
-    { key: "swd", title: "SWD to the real clips", about: "lower is better, within one stage", from: "measures" },
+    { key: "swd", title: "SWD to the real clips", about: "lower is better, within one stage", from: "measures", apart: true },
     { key: "diversity", title: "Diversity", about: "1: as among real clips", from: "measures" },
     { key: "motion", title: "Motion", about: "1: as in real clips", from: "measures" },
     { key: "clips_per_s", title: "Clips a second", about: "", from: "rows" },
   ];
   const WHY = "Each loss has an axis of its own: it measures something else, in units of its own, so a lower line does not mean "
-    + "better clips. The other panels are measured on the clips, the same way for all.";
+    + "better clips. The other panels are measured on the clips.";
+  const APART = " SWD has a panel for each set of real clips and each last size: distances to other clips, or at another size, cannot be compared.";
   const EVERY_MS = 5000;
 
   pvs.compare.curves = (view) => {
@@ -70,7 +71,11 @@
           line(side, "rows", "loss_G", { smooth: true, part: "generator" }),
           line(side, "rows", "loss_D", { smooth: true, part: "critic", dash: "dash" })]),
       }));
-      const shared = SHARED.map(({ key, title, about, from }) => ({ id: key, title, about, lines: known.map((side) => line(side, from, key)) }));
+      const shared = SHARED.flatMap(({ key, title, about, from, apart }) => {
+        const same = apart ? Object.values(Object.groupBy(known, ({ group }) => data.get(group).against)) : [known];
+        return same.map((sides, place) => ({ id: place ? `${key} ${place + 1}` : key, title, lines: sides.map((side) => line(side, from, key)),
+          about: same.length > 1 ? `${about}; of ${sides.map(({ name }) => name).join(", ")}` : about, apart: same.length > 1 }));
+      });
       return [...own, ...shared].map((one) => ({ ...one, lines: one.lines.filter(({ x }) => x.length) })).filter(({ lines }) => lines.length);
     }
 
@@ -99,7 +104,7 @@
       const left = runs().reduce((sum, { group }) => sum + (data.get(group)?.waiting || 0), 0);
       ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
         : !all.length ? "No numbers yet: they come a few seconds after a training has begun."
-        : `${WHY} In colour: each run; dashed: the critic.${left ? ` Still to be measured: ${left} snapshots.` : ""}`;
+        : `${WHY}${all.some(({ apart }) => apart) ? APART : ""} In colour: each run; dashed: the critic.${left ? ` Still to be measured: ${left} snapshots.` : ""}`;
       try {
         const { react } = all.length && view.shown ? await pvs.plotly() : {};
         ref.curves.replaceChildren(...all.map((one) => {
