@@ -193,7 +193,9 @@ def test_a_study_by_clips_ends_each_training_at_as_many(tmp_path):
     report.write(study, "the command", tmp_path, tmp_path / "RESULTS.md")
     page = (tmp_path / "RESULTS.md").read_text()
     assert "2 kimg for each training" in page and "over clips]" in page and "minutes" not in page
-    assert "minutes" not in (tmp_path / "curves.svg").read_text()
+    curves = (tmp_path / "curves.svg").read_text()
+    assert "minutes" not in curves
+    assert curves.count(f"<title>{report.FLOOR}</title>") == len(report.CURVES) and f">{report.FLOOR}</text>" in curves
 
 
 def result_of(fid: float, reals: str = "one") -> dict:

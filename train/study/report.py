@@ -19,6 +19,7 @@ from train.study.plan import Study, changed, trainings
 
 SET_AGAINST = ("fid", "swd", "motion_distance", "recall")
 CURVES = ("fid", "swd")
+FLOOR, GREY = "floor: reals", "#7b8794"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5588c", "#8a6d00", "#56b4e9", "#7f3c8d", "#333333")
 ARROWS = {"lower": "↓", "higher": "↑", "as the reals": "≈", "": ""}
 NAME_WIDTH = 112  # of an arm above the curves
@@ -210,13 +211,23 @@ def curves(study: Study, done: Sequence[Done]) -> str:
                 points.append((x, mean(m["values"][measure]["value"] for m in at)))
         return Line(arm, colour, points, dashed)
 
+    def charted(measure: str, along: str) -> str:
+        lines = [line(arm, colour, dashed, measure, along) for arm, colour, dashed in arms]
+        ends = [x for one in lines for x, _ in one.points]
+        floor = next((one.result.values[measure]["floor"] for one in done
+                      if one.result and measure in one.result.values), None)
+        if ends and floor is not None:
+            lines.append(Line(FLOOR, GREY, [(0.0, floor), (max(ends), floor)], dashed=True))
+        return chart(label(measure), along, lines)
+
     # With more arms than colours the colours come again, dashed.
     arms = [(arm, COLOURS[place % len(COLOURS)], place >= len(COLOURS)) for place, arm in enumerate(study.arms)
             if arm in {one.arm for one in done}]
-    drawn = [chart(label(measure), along, [line(arm, colour, dashed, measure, along) for arm, colour, dashed in arms])
-             for measure in CURVES for along in (("minutes", "kimg") if study.minutes else ("kimg",))]
+    drawn = [charted(measure, along) for measure in CURVES
+             for along in (("minutes", "kimg") if study.minutes else ("kimg",))]
     if not any(drawn):
         return ""
+    arms.append((FLOOR, GREY, True))
     rows, beside = -(-len(drawn) // 2), (2 * WIDTH - 16) // NAME_WIDTH
     head = 10 + 20 * -(-len(arms) // beside)
     size = f"0 0 {2 * WIDTH} {rows * HEIGHT + head}"
