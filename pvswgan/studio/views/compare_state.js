@@ -53,11 +53,7 @@
     view.address = () => {
       return pvs.address({ tab: "compare", c: view.state.ids, s: encode(view.state, timeline.playing ? "" : timeline.frame) }, "");
     };
-    let waiting = 0; // a slider moves faster than a browser lets the address change
-    view.follow = () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(() => view.shown && history.replaceState(history.state, "", view.address()), 250);
-    };
+    view.follow = pvs.addressFollows(() => view.shown && view.address());
   };
 
   pvs.compare.seeds = ({ seed, rows }) => Array.from({ length: rows }, (_, i) => Math.min(seed + i, LAST_SEED));

@@ -63,15 +63,7 @@
       for (const listener of listeners) listener(keys);
       view.follow();
     };
-    let waiting = 0; // an arrow key that is held goes from point to point faster than a browser lets the address change
-    view.follow = () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(write, 250);
-    };
-    function write() {
-      if (!view.state.model || !view.shown) return;
-      const g = encodeChosen(view.chosen());
-      history.replaceState(history.state, "", pvs.address({ tab: "latents", model: view.state.model, l: encode(view.state), g }));
-    }
+    view.follow = pvs.addressFollows(() => view.state.model && view.shown &&
+      pvs.address({ tab: "latents", model: view.state.model, l: encode(view.state), g: encodeChosen(view.chosen()) }));
   };
 })();

@@ -2,12 +2,11 @@
 (() => {
   "use strict";
   const pvs = window.pvs, learn = pvs.learn;
-  const REST_MS = 250;
 
   pvs.view("learn", ({ element, props }) => {
     const { ref, fail, fine } = pvs.page(element);
     const lessons = props.lessons, buttons = new Map();
-    let onScreen = false, timer = null;
+    let onScreen = false;
 
     for (const [i, { name, title, question }] of lessons.entries()) {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "pn-lesson-button" });
@@ -60,12 +59,7 @@
       return url;
     }
 
-    function follow() {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        if (onScreen) history.replaceState(history.state, "", address());
-      }, REST_MS);
-    }
+    const follow = pvs.addressFollows(() => onScreen && address());
 
     // What a link says of a lesson's state; a part that cannot be read is as it begins, and the page says so.
     function restore(text) {

@@ -24,6 +24,7 @@
 //   pvs.models()               the list of api/models; pvs.readOnly() from then on: may nothing be written here?
 //   pvs.address(values, others)     this page's address with {name: value or values} in it, falsy ones left out; others:
 //                              what it says of other tabs, which stays ("" for a link that is copied)
+//   pvs.addressFollows(address)   -> follow(): the address bar shows address() once the hand rests
 //   pvs.copiesLink(button, address, onError)   a button that copies what address() returns
 //   pvs.history(view, {now, go, same?})   undo and redo of what a view shows; .did(before, name?, gesture?)
 //   new pvs.UndoNote(parts)    .say("It is in the trash.", () => ..., word?): what Undo does; left out: nothing to undo
@@ -38,7 +39,7 @@
   const pvs = (window.pvs = window.pvs || {});
   const views = new Map();
   let plotlyUrl = null;
-  const ASK_MS = 250;
+  const ASK_MS = 250, ADDRESS_MS = 250;
   const STEPS = 60; // of a history
   const GESTURE_MS = 800; // a slider that moves on within it is still the same gesture
 
@@ -319,6 +320,19 @@
     }
     url.search = url.search.replace(/%(3A|40|2C|7E)/g, decodeURIComponent); // : @ , ~ may stand as they are
     return url;
+  };
+
+  // follow(): once the hand rests (a slider moves faster than a browser lets the address change), the address bar has
+  // address(); nothing where that gives none: out of sight, or nothing is shown yet.
+  pvs.addressFollows = (address) => {
+    let timer = 0;
+    return () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const url = address();
+        if (url) history.replaceState(history.state, "", url);
+      }, ADDRESS_MS);
+    };
   };
 
   // Undo and redo, by the view's buttons (ref.undo, ref.redo) and by Ctrl+Z, and Ctrl+Shift+Z or Ctrl+Y, while it is shown.

@@ -8,7 +8,7 @@
   "use strict";
   const pvs = window.pvs;
   const { write, attribute, url } = pvs.train;
-  const POLL_MS = 1000, LIST_EVERY = 3, AFTER_ERROR_MS = 3000, LOG_LINES = 300, READ_MS = 12_000, FOLLOW_MS = 300;
+  const POLL_MS = 1000, LIST_EVERY = 3, AFTER_ERROR_MS = 3000, LOG_LINES = 300, READ_MS = 12_000;
 
   class TrainPage {
     #run = null; // id of the run that is looked at
@@ -22,7 +22,6 @@
     #stale = false; // look at the server again at once
     #choices = 0; // how often another run, or the form, was chosen
     #linked = null; // what a link says of the run that it opens, until that is shown
-    #following = 0;
     #told = 0; // until when a sentence stays that no look at the server makes untrue
 
     constructor(element, parts) {
@@ -180,12 +179,7 @@
       return pvs.address({ tab: "train", run: this.#run, v }, others);
     }
 
-    #follow() {
-      clearTimeout(this.#following);
-      this.#following = setTimeout(() => {
-        if (this.#visible && !this.#first && !this.#linked) history.replaceState(history.state, "", this.#address());
-      }, FOLLOW_MS);
-    }
+    #follow = pvs.addressFollows(() => this.#visible && !this.#first && !this.#linked && this.#address());
 
     #started(id) {
       this.#round = 0; // the list first: the run is to be in it
