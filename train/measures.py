@@ -38,9 +38,9 @@ class Measures:
         return self.share > 0 and self.spent + self._last <= self.share * trained
 
     def of(self, network: Path) -> dict[str, Any] | None:
-        """Measures a network file: {measure, measure_floor}, their "protocol" and the seconds "spent" so far, for the
-        statistics; the whole result lies in metrics/. None where it cannot be had, said once, or where the run is to
-        stop."""
+        """Measures a network file: {measure, measure_floor}, their "protocol" and the seconds that it "took" and that
+        were "spent" so far, for the statistics; the whole result lies in metrics/. None where it cannot be had, said
+        once, or where the run is to stop."""
         begin = time.perf_counter()
         try:
             from pvswgan.metrics import evaluate
@@ -65,14 +65,16 @@ class Measures:
         found = {name: result.values[name] for name in SHOWN if name in result.values}
         values = {name: row["value"] for name, row in found.items()}
         floors = {f"{name}_floor": row["floor"] for name, row in found.items()}
-        return {"protocol": result.key, "spent": round(self.spent, 2)} | values | floors
+        cost = {"spent": round(self.spent, 2), "took": round(self._last, 2)}
+        return {"protocol": result.key} | cost | values | floors
 
     def remember(self, saved: float, clips: int) -> None:
         """A run goes on from `clips`: with its checkpoint's `saved` seconds, or with what a measurement of that very
         checkpoint told, which came after it was saved."""
-        told = [line.get("spent", 0.0) for line in RunFolder(self.run).stats()
-                if line.get("event") == "metrics" and line["clips"] <= clips]
-        self.spent = max(saved, *told, 0.0)
+        self.spent = saved
+        for line in RunFolder(self.run).stats():
+            if line.get("event") == "metrics" and line["clips"] <= clips and "spent" in line:
+                self.spent, self._last = max(saved, line["spent"]), line["took"]
 
     def _tell(self, what: str, done: int, total: int) -> None:
         self.told(f"measuring: {what}, {done} of {total}")

@@ -122,11 +122,13 @@ def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
 
 
 def against(run: RunFolder) -> str:
-    """A short name of a run's real clips and last size: between two runs of which it differs SWD says nothing."""
+    """A short name of what a run's real clips are drawn from, and how, and of its last size: between two runs of which
+    it differs SWD says nothing."""
     config = run.config()
     data, plan = config.get("data") or {}, train_watch.plan_of(config)
     with contextlib.suppress(ValueError):  # of an older run: with what has become usual since
-        data = Data.model_validate(data).model_dump(mode="json")
+        known = Data.model_validate(data)
+        data = known.model_dump(mode="json", exclude={"compact"} | (set() if known.drawn() else {"clips"}))
     wish = json.dumps([data, plan and plan.sizes[-1]], sort_keys=True, default=str)
     return hashlib.sha256(wish.encode()).hexdigest()[:12]
 

@@ -31,11 +31,14 @@ def told(configs: Path, results: Path) -> dict[str, Any]:
     from train.config import installed
     from train.study import plan, report
 
-    known = {}
+    known, found, problem = {}, [], None
     for path in installed(configs, studies=True):
-        study = plan.load(path)
+        try:
+            study = plan.load(path)
+        except ValueError as error:
+            problem = str(error)
+            continue
         known[study.name] = (study, _question(path) or study.name)
-    found, problem = [], None
     for folder in sorted(path for path in results.glob("*") if path.name in known and (path / "results").is_dir()):
         study, question = known[folder.name]
         try:

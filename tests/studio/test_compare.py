@@ -71,8 +71,8 @@ def test_curves_know_steps_and_seconds_and_measure_samples_against_real_clips(ro
 
 def test_swd_to_other_clips_or_at_another_size_has_a_chart_of_its_own(root: Path) -> None:
     """It is a distance to those clips; with another loss it is to the same."""
-    changes = {"same": ("lr: 0.001", "lr: 0.001"), "clips": ("source: toyfaces", "source: shapes"),
-               "size": ("resolution: 32", "resolution: 16")}
+    changes = {"same": ("mirror: true", "mirror: true\n  compact: true"),
+               "clips": ("source: toyfaces", "source: shapes"), "size": ("resolution: 32", "resolution: 16")}
     for name, (text, other) in changes.items():
         config = fakerun.make(root / name, 4_000).folder / "config.yaml"
         assert text in config.read_text()

@@ -36,5 +36,7 @@ def test_a_study_that_cannot_be_read_is_named_and_the_others_are_told(tmp_path: 
         for arm in arms:
             test_study.leave(study, tmp_path / "study" / name, arm, 0, 10.0)
     (tmp_path / "study" / "spoilt" / "results" / "swgan-0.json").write_text(json.dumps({"result": 5}))
+    (tmp_path / "torn.yaml").write_text("name: torn\narms:\n  one: {}\n")
+    assert "torn.yaml" in learn_pair.told(tmp_path, tmp_path / "nothing")["problem"]
     answer = learn_pair.told(tmp_path, tmp_path / "study")
     assert [study["name"] for study in answer["studies"]] == ["fine"] and "spoilt" in answer["problem"]

@@ -101,7 +101,8 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
         write_text(out / "curves.svg", drawing + "\n")
         what = " and ".join(label(measure) for measure in CURVES)
         along = "time and over clips" if study.minutes else "clips"
-        parts.append("Curves begin where a training reaches clips of the last size; lines are means over the seeds.\n\n"
+        parts.append("Curves begin where a training reaches clips of the last size; lines are means over the seeds; "
+                     "dashed grey: the floor.\n\n"
                      f"![{what} over {along}]({_relative(out / 'curves.svg', beside)})")
     parts.append(sheets(study, done, out, beside))
     return "\n\n".join(part for part in parts if part)

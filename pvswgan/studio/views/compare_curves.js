@@ -1,4 +1,5 @@
-// Curves of the compared runs. Each loss has a panel of its own; what is measured on the clips shares one.
+// Curves of the compared runs. Each loss has a panel of its own; what is measured on the clips shares one, but for SWD to
+// other clips or at another last size.
 (() => {
   "use strict";
   const pvs = window.pvs;
@@ -18,7 +19,7 @@
 
   pvs.compare.curves = (view) => {
     const { ref, state } = view;
-    const data = new Map(); // the run's group -> {rows, measures, waiting}
+    const data = new Map(); // the run's group -> {rows, measures, waiting, against}
     const panels = new Map(); // id -> {node, plot, heading}
     const without = new Set(); // assets that came as a file alone
 
@@ -56,7 +57,7 @@
       return panels.get(id);
     }
 
-    // What is to be drawn: [{id, title, about, lines: [{name, colour, x, y, raw, dash}]}].
+    // What is to be drawn: [{id, title, about, apart, lines: [{name, colour, x, y, raw, dash}]}].
     function wanted() {
       const known = runs().filter(({ group }) => data.has(group));
       const [, per] = ALONG[state.along];
@@ -72,7 +73,8 @@
           line(side, "rows", "loss_D", { smooth: true, part: "critic", dash: "dash" })]),
       }));
       const shared = SHARED.flatMap(({ key, title, about, from, apart }) => {
-        const same = apart ? Object.values(Object.groupBy(known, ({ group }) => data.get(group).against)) : [known];
+        const against = apart ? known.map(({ group }) => data.get(group).against) : [];
+        const same = apart ? [...new Set(against)].map((one) => known.filter((_, i) => against[i] === one)) : [known];
         return same.map((sides, place) => ({ id: place ? `${key} ${place + 1}` : key, title, lines: sides.map((side) => line(side, from, key)),
           about: same.length > 1 ? `${about}; of ${sides.map(({ name }) => name).join(", ")}` : about, apart: same.length > 1 }));
       });
@@ -100,7 +102,12 @@
     }
 
     const draw = pvs.latest(async () => {
-      const all = wanted();
+      let all = [];
+      try {
+        all = wanted();
+      } catch (error) {
+        view.fail(error);
+      }
       const left = runs().reduce((sum, { group }) => sum + (data.get(group)?.waiting || 0), 0);
       ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
         : !all.length ? "No numbers yet: they come a few seconds after a training has begun."

@@ -92,7 +92,7 @@
     }
 
     #turn(by) {
-      this.#page += by;
+      this.#page = Math.max(0, this.#page + by); // pressed twice before the first page is there; the last one the server knows
       this.#load();
     }
 

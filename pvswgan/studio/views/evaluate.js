@@ -33,14 +33,12 @@
         Object.assign(document.createElement("li"), { textContent: `${name}: ${problem}.` })));
     });
 
-    const stores = attempt(async () => {
-      const model = ref.model.value;
-      const { stores: found, read_only: readOnly } = await pvs.json(`api/evaluate/stores?model=${encodeURIComponent(model)}`);
-      if (model !== ref.model.value) return; // another was chosen meanwhile
+    const stores = pvs.latest(attempt(async () => {
+      const { stores: found, read_only: readOnly } = await pvs.json(`api/evaluate/stores?model=${encodeURIComponent(ref.model.value)}`);
       fill(ref.store, found.map(({ id, name }) => pvs.option(id, name)));
       ref.readOnly.hidden = !readOnly;
       ref.measure.hidden = readOnly;
-    });
+    }));
 
     // What was chosen stays chosen where it is still there.
     function fill(select, options) {
@@ -109,7 +107,9 @@
     let players = [], wanted = null;
     const near = attempt(async ({ id, name, unseen }) => {
       wanted = id;
-      const sheet = await pvs.sheetOf(await pvs.request(`api/evaluate/nearest?id=${encodeURIComponent(id)}`));
+      const sheet = await pvs.request(`api/evaluate/nearest?id=${encodeURIComponent(id)}`).then(pvs.sheetOf).catch((error) => {
+        if (wanted === id) throw error;
+      });
       if (wanted !== id) return; // those of another, or none
       fine();
       players.forEach((player) => player.dispose());
@@ -152,8 +152,10 @@
     });
 
     ref.model.addEventListener("change", () => {
-      fine(); // what was said of the last one
+      fine(); // what was said of the last one; what holds for all is asked for, and said, again
       stores();
+      load();
+      extractors();
     });
     ref.toTrain.addEventListener("click", () => pvs.openTab("train"));
     ref.lookAgain.addEventListener("click", choose);

@@ -34,7 +34,10 @@
         view.move(id, value);
       },
       // One after the other: a change is of what the one before it has made.
-      onName: (id, change) => (naming = naming.then(() => call(id, change))),
+      onName: (id, change) => {
+        const of = loadedFor, { direction } = rows.get(id); // as it was pressed
+        naming = naming.then(() => call(of, id, (of === loadedFor && rows.get(id)?.direction) || direction, change));
+      },
       onForget: attempt(async (id) => {
         const wish = { model: loadedFor, direction: id }, name = pvs.explorer.directionName(rows.get(id).direction);
         await pvs.json("api/directions/forget", wish);
@@ -49,8 +52,7 @@
     };
 
     let naming = Promise.resolve();
-    const call = attempt(async (id, change) => {
-      const { direction } = rows.get(id), of = loadedFor;
+    const call = attempt(async (of, id, direction, change) => {
       const before = { name: direction.name || "", kept: direction.kept }, named = { ...before, ...change };
       const called = ({ name }) => pvs.explorer.directionName({ ...direction, name: name || null });
       const [was, is] = [called(before), called(named)];

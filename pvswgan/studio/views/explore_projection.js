@@ -83,17 +83,21 @@
       let now = await ask(job);
       const begun = showTarget(job).catch(view.fail);
       ref.fitStop.disabled = false;
+      let gone = false;
       for (;;) {
         if (now.steps) ref.fitBar.value = now.step / now.steps;
         const left = now.eta_s === null ? "" : `, ${duration(now.eta_s)} left`;
         const apart = now.distance === null ? "" : `, distance ${now.distance.toFixed(3)}`;
-        ref.fitText.textContent = `Fitting: step ${now.step} of ${now.steps}${left}${apart}`;
+        ref.fitText.textContent = gone ? "The studio does not answer. Is it still running? It is asked again."
+          : `Fitting: step ${now.step} of ${now.steps}${left}${apart}`;
         if (now.state === "failed") throw new Error(now.error || "The clip could not be fitted.");
         if (now.state !== "running") break;
         await new Promise((done) => setTimeout(done, ASK));
+        gone = false;
         now = await ask(job).catch((error) => {
           if (error.status) throw error;
-          return now; // no answer at all: it fits on, and is asked again
+          gone = true; // no answer at all: it may fit on, and is asked again
+          return now;
         });
       }
       await begun; // it takes away the last clip's picture, for which there is a new one now

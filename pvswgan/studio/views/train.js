@@ -19,6 +19,7 @@
     #timer = 0;
     #round = 0;
     #first = true;
+    #lost = null; // the run that was shown, and that a list did not have any more
     #stale = false; // look at the server again at once
     #choices = 0; // how often another run, or the form, was chosen
     #linked = null; // what a link says of the run that it opens, until that is shown
@@ -125,6 +126,7 @@
       this.care.list(listed.trash, listed.read_only);
       if (this.#run && this.#run === before && !runs.some((run) => run.id === this.#run)) {
         this.#openForm();
+        this.#lost = before;
         this.#tell("The run that was shown here is not in the folder any more.");
       }
       if (this.#first && !this.#run && !this.form.folder) this.#landing(runs); // else somebody was sent here for it
@@ -144,6 +146,7 @@
     // ---- what is looked at ------------------------------------------------------------------------------------
     #openForm(folder) {
       this.#choices++;
+      this.#lost = null;
       this.#run = this.#linked = null;
       this.#show("form");
       this.form.open();
@@ -152,6 +155,7 @@
 
     #open(id) {
       this.#choices++;
+      this.#lost = null;
       if (id !== this.#run) {
         this.#run = id;
         if (this.#linked?.run !== id) this.#linked = null;
@@ -190,7 +194,8 @@
     // A run has another name; null: it is in the trash. The next one in the list is shown instead; but where another
     // has been chosen meanwhile, that stays.
     async #moved(id, before) {
-      if (before && before !== this.#run) return this.#again();
+      if (before && before !== this.#run && before !== this.#lost) return this.#again();
+      if (before && before === this.#lost) this.#tell(""); // the list knew of it first
       this.#run = null;
       if (id) this.#open(id);
       else {

@@ -1,6 +1,8 @@
 // What is done to a run as a whole: cloned with changes, renamed, deleted to the trash; and the trash beside.
 //
-//   const care = new pvs.RunCare(parts, {note, onClone: (yaml, name) => ..., onMoved: (id | null) => ...});
+//   const care = new pvs.RunCare(parts, {note, onClone: (yaml, name) => ..., onMoved: (id | null, before) => ...});
+//                            id: its new name, null: it is in the trash; before: the run that it was done to, left out where
+//                            one came back from the trash, to be opened whatever is shown
 //   care.run(id);            another run is looked at
 //   care.show(status);       may it be renamed and deleted?
 //   care.list(trash, readOnly);

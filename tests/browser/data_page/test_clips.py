@@ -75,6 +75,16 @@ def test_classes_splits_pages_and_an_order_by_chance(page: Any, urls: Callable[.
     assert ref(page, "page").inner_text() == "page 1 of 2", "the late page is not the new order's"
     ref(page, "shuffle").click()
     wall_is(page, list(range(24)))
+    ref(page, "next").click()
+    wall_is(page, list(range(24, 30)))
+    page.route("**/api/data/clips?*page=0*", lambda route: held.append(route))
+    with page.expect_request("**/api/data/clips?*page=0*"):
+        ref(page, "back").click()
+    ref(page, "back").click()  # there is no page before it
+    held[1].continue_()
+    page.unroute("**/api/data/clips?*page=0*")
+    wall_is(page, list(range(24)))
+    assert ref(page, "page").inner_text() == "page 1 of 2" and ref(page, "no-clips").is_hidden()
     page.wait_for_selector(f'{PAGE} [data-ref="classes"][data-bars="3"]')
     page.locator(f'{PAGE} [data-ref="classes"] .nsewdrag').click(position={"x": 20, "y": 51})  # the middle bar
     wall_is(page, list(range(1, 30, 3)))
