@@ -312,5 +312,6 @@ def test_no_two_arms_are_drawn_alike(tmp_path):
         leave(study, tmp_path, arm, 0, 10.0 + place)
     drawn = report.curves(study, report.read(study, tmp_path))
     names = re.findall(r'<line x1="(\d+)" y1="(\d+)" [^>]*stroke="(#\w+)" stroke-width="4"([^>]*)/>', drawn)
-    assert len({(colour, dash) for *_, colour, dash in names}) == len({(x, y) for x, y, *_ in names}) == 11 + 1  # the floor
+    every = len(arms) + 1  # and the floor
+    assert len({(colour, dash) for *_, colour, dash in names}) == len({(x, y) for x, y, *_ in names}) == every
     assert max(int(x) for x, *_ in names) + report.NAME_WIDTH <= 2 * report.WIDTH
