@@ -1,12 +1,14 @@
 """Options of our test run. `--parity` prints how far each array lies from the authors' (tests/oracle.py)."""
 
+import contextlib
 import gc
 import os
 
-from hypothesis import settings
+with contextlib.suppress(ImportError):                     # a borrowed GPU machine may have pytest and no more
+    from hypothesis import settings
 
-settings.register_profile("here", deadline=None)           # on a busy machine one example may be held up
-settings.load_profile("here")
+    settings.register_profile("here", deadline=None)       # on a busy machine one example may be held up
+    settings.load_profile("here")
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py and train: tests share the machine with a browser
 # Where several test at once, each has its share of the cores: threads that wait for one another's turn waste both.

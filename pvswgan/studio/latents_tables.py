@@ -247,8 +247,8 @@ def no_critic(opened: Opened) -> str | None:
     return None if critics.critic_file(opened.entry.path) else NO_CRITIC
 
 
-OTHER_CRITIC = ("The critics of the other systems score a clip, or parts of it, with no vector of features before the "
-                "score that could be shown here. Choose a training of this project's own networks.")
+OTHER_CRITIC = ("Of the critics of the other systems no features are shown here, only of this project's own networks: "
+                "choose a training of those.")
 NO_CRITIC = ("The critic of this model is not kept here: it lies in a run's newest checkpoints only, not beside the "
              "older ones, nor with models that came as single files. Choose a newer checkpoint of a training.")
 

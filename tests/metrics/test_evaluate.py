@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,28 +93,6 @@ def test_real_clips_and_noise_are_looked_at_once(model, store, result, cache, mo
     monkeypatch.setattr(ev, "library", lambda *_: pytest.fail("the training clips are looked at again"))
     assert evaluate(model, store, clips=48, cache=cache).values == result.values
     assert looked_at == [48]
-
-
-def test_pixels_of_no_more_than_a_batch_are_held(monkeypatch):
-    """However many clips are looked at: memory grows by what is kept of each."""
-    held, most = [], []
-
-    def as_bytes(clips):
-        seen = sets_as_bytes(clips)
-        held.append(weakref.ref(seen))
-        return seen
-
-    def batches():
-        for seed in range(6):
-            most.append(sum(ref() is not None for ref in held))
-            yield torch.rand(4, 3, 8, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-
-    sets_as_bytes = sets.as_bytes
-    monkeypatch.setattr(sets, "as_bytes", as_bytes)
-    eyes = make("clipnet")
-    found = sets.describe(batches(), 24, eyes, eyes, lambda done: None, True)
-    assert len(found.seen) == 24 and len(held) == 6
-    assert max(most) == 1 and not any(ref() is not None for ref in held)
 
 
 def test_a_broken_file_of_the_cache_is_made_again(model, store, result, cache):

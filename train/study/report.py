@@ -147,11 +147,11 @@ def measures(study: Study, done: Sequence[Done]) -> str:
         lines.append(_row([f"{name} {ARROWS[better(measure)]}", *cells, figure(rows[0]["floor"]),
                            figure(rows[0]["ceiling"])]))
     ended = [f"{one.facts['arm']}-{one.seed}: {one.facts['failed']}" for one in done if one.facts["failed"]]
-    return ("Mean ± standard deviation over seeds (how many: in the head). ↓ lower is better, ↑ higher is better, "
-            "≈ as the floor is best."
-            + (" What is said of copies is left out: an earlier version of the measures searched a part of the "
-               "training clips." if _version(done) < 2 else "")
-            + f" {earlier_swd(done)}".rstrip() + "\n\n" + "\n".join(lines)
+    notes = ["Mean ± standard deviation over seeds (how many: in the head). ↓ lower is better, ↑ higher is better, "
+             "≈ as the floor is best.",
+             "What is said of copies is left out: an earlier version of the measures searched a part of the training "
+             "clips." if _version(done) < 2 else "", earlier_swd(done)]
+    return (" ".join(filter(None, notes)) + "\n\n" + "\n".join(lines)
             + ("\n\nFailed: " + "; ".join(ended) if ended else ""))
 
 

@@ -102,12 +102,7 @@
     }
 
     const draw = pvs.latest(async () => {
-      let all = [];
-      try {
-        all = wanted();
-      } catch (error) {
-        view.fail(error);
-      }
+      const all = wanted();
       const left = runs().reduce((sum, { group }) => sum + (data.get(group)?.waiting || 0), 0);
       ref.noCurves.textContent = !runs().length ? "Curves are there for trainings only, and none of these is one."
         : !all.length ? "No numbers yet: they come a few seconds after a training has begun."

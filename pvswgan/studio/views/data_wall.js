@@ -92,7 +92,7 @@
     }
 
     #turn(by) {
-      this.#page = Math.max(0, this.#page + by); // pressed twice before the first page is there; the last one the server knows
+      this.#page = Math.max(0, this.#page + by); // Back may be pressed twice before it is off; what is too far on the server brings back
       this.#load();
     }
 

@@ -152,10 +152,8 @@
     });
 
     ref.model.addEventListener("change", () => {
-      fine(); // what was said of the last one; what holds for all is asked for, and said, again
+      fine(); // what was said of the last one
       stores();
-      load();
-      extractors();
     });
     ref.toTrain.addEventListener("click", () => pvs.openTab("train"));
     ref.lookAgain.addEventListener("click", choose);

@@ -35,8 +35,8 @@
       },
       // One after the other: a change is of what the one before it has made.
       onName: (id, change) => {
-        const of = loadedFor, { direction } = rows.get(id); // as it was pressed
-        naming = naming.then(() => call(of, id, (of === loadedFor && rows.get(id)?.direction) || direction, change));
+        const of = loadedFor, { direction } = rows.get(id); // of the model that it was pressed for
+        naming = naming.then(() => call(of, id, direction, change));
       },
       onForget: attempt(async (id) => {
         const wish = { model: loadedFor, direction: id }, name = pvs.explorer.directionName(rows.get(id).direction);

@@ -43,18 +43,17 @@
     }
 
     // The wall shows what a click would give: with the truncation and the moves as they are now.
-    const keyNow = () => {
+    const now = () => {
       const { truncation, moves, of } = store.point();
-      return JSON.stringify([state.model, truncation, moves, of]);
+      return [JSON.stringify([state.model, truncation, moves, of]), { latent: null, truncation, moves, of }];
     };
 
     function refresh(batch) {
-      const { truncation, moves, of } = store.point();
-      const key = keyNow();
+      const [key, point] = now();
       if (batch.key === key || !state.model) return;
-      const points = Array.from({ length: BATCH }, (_, i) => ({ seed: batch.first + i, latent: null, truncation, moves, of }));
+      const points = Array.from({ length: BATCH }, (_, i) => ({ ...point, seed: batch.first + i }));
       store.later(`seeds ${batch.first}`, async (signal) => {
-        if (!batch.shown || keyNow() !== key) return; // the hand has moved on, or back
+        if (!batch.shown || now()[0] !== key) return; // the hand has moved on, or back
         const { blob, rows, frames } = await pvs.explorer.rows(state.model, points, signal);
         await batch.player.show(blob, { rows, frames });
         batch.node.dataset.drawn = "yes";

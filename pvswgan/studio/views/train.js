@@ -19,9 +19,7 @@
     #timer = 0;
     #round = 0;
     #first = true;
-    #lost = null; // the run that was shown, and that a list did not have any more
     #stale = false; // look at the server again at once
-    #choices = 0; // how often another run, or the form, was chosen
     #linked = null; // what a link says of the run that it opens, until that is shown
     #told = 0; // until when a sentence stays that no look at the server makes untrue
 
@@ -126,7 +124,6 @@
       this.care.list(listed.trash, listed.read_only);
       if (this.#run && this.#run === before && !runs.some((run) => run.id === this.#run)) {
         this.#openForm();
-        this.#lost = before;
         this.#tell("The run that was shown here is not in the folder any more.");
       }
       if (this.#first && !this.#run && !this.form.folder) this.#landing(runs); // else somebody was sent here for it
@@ -145,8 +142,6 @@
 
     // ---- what is looked at ------------------------------------------------------------------------------------
     #openForm(folder) {
-      this.#choices++;
-      this.#lost = null;
       this.#run = this.#linked = null;
       this.#show("form");
       this.form.open();
@@ -154,8 +149,6 @@
     }
 
     #open(id) {
-      this.#choices++;
-      this.#lost = null;
       if (id !== this.#run) {
         this.#run = id;
         if (this.#linked?.run !== id) this.#linked = null;
@@ -194,13 +187,13 @@
     // A run has another name; null: it is in the trash. The next one in the list is shown instead; but where another
     // has been chosen meanwhile, that stays.
     async #moved(id, before) {
-      if (before && before !== this.#run && before !== this.#lost) return this.#again();
-      if (before && before === this.#lost) this.#tell(""); // the list knew of it first
+      if (before && this.#run && this.#run !== before) return this.#again();
+      this.#tell(""); // a list may have missed it first
       this.#run = null;
       if (id) this.#open(id);
       else {
-        const choices = this.#choices, { runs } = await pvs.json("api/runs");
-        if (choices === this.#choices) this.#landing(runs);
+        const { runs } = await pvs.json("api/runs");
+        if (!this.#run) this.#landing(runs);
       }
       this.#again();
     }

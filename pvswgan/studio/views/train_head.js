@@ -50,7 +50,7 @@
     }
 
     overtaken(turn) {
-      return turn !== this.turn || (this.#asking !== null && this.#asking === this.#id);
+      return turn !== this.turn || this.#asking === this.#id;
     }
 
     // What Open in Explore opens: the checkpoint of the snapshot on the screen, if it is kept.
