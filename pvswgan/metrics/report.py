@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,14 @@ def figure(value: float) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation of the sample; "-" of nothing."""
-    if not values:
-        return "-"
-    return figure(mean(values)) + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
+    """Mean ± standard deviation of the sample, to the deviation's second digit: "309 ± 117"; "-" of nothing."""
+    if len(values) < 2:
+        return figure(values[0]) if values else "-"
+    middle, off = float(np.mean(values)), float(np.std(values, ddof=1))
+    if not off > 0:
+        return f"{figure(middle)} ± {figure(off)}"
+    places = max(0, 1 - math.floor(math.log10(off)))
+    return f"{middle:.{places}f} ± {off:.{places}f}"
 
 
 def table(results: Sequence[Result]) -> Table:

@@ -48,9 +48,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
 
     @app.post("/api/render", dependencies=guarded)
     def render(request: ClipRequest) -> Response:
-        sheet, milliseconds = asked(models.sheet, request)
-        timing = {"X-Seq": str(request.seq), "Server-Timing": f"render;dur={milliseconds:.1f}"}
-        return sheet_answer(sheet, **timing)
+        return sheet_answer(asked(models.sheet, request))
 
     @app.post("/api/rows", dependencies=guarded)
     def rows(request: RowsRequest) -> Response:

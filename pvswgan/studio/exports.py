@@ -86,16 +86,13 @@ def make(models: Models, request: ExportRequest) -> bytes:
 
 
 def find(models: Models, opened: Opened, request: ExportRequest) -> Places:
-    """The clip's latent, on its way toward another point or not; or those of the keyframes."""
+    """The clip's latent, or those of the keyframes."""
     if request.keyframes:
         points = request.keyframes
         cuts = [point.quantised()[2] for point in points]
         return Places(models.latents(opened, points), cuts, [in_words(point) for point in points])
     z, cut = models.place(opened, request)
-    words = in_words(request)
-    if request.toward and request.t:
-        words = f"{request.t:g} of the way from {words} to {in_words(request.toward)}"
-    return Places(z, [cut], [words])
+    return Places(z, [cut], [in_words(request)])
 
 
 def in_words(point: Point) -> str:
@@ -183,7 +180,7 @@ def snippet(opened: Opened, request: ExportRequest, places: Places) -> str:
 def latents_lines(request: ExportRequest, places: Places) -> list[str]:
     """z (n, dim): from seeds where nothing was moved, else number by number (float32 has nine digits at most)."""
     points = request.keyframes or [request]
-    if not any(place[1] or place[3] for place in (point.quantised() for point in points)) and not request.way()[2]:
+    if not any(place[1] or place[3] for place in (point.quantised() for point in points)):
         if len(points) == 1:
             return [f"z = {seeded(points[0])}"]
         if any(point.quantised()[5] for point in points):

@@ -16,7 +16,7 @@ import pvswgan
 from pvswgan import directions, video
 from pvswgan.checkpoint import CheckpointError, network_checkpoints
 from pvswgan.directions import Directions
-from pvswgan.latents import sample_latents, slerp, walk
+from pvswgan.latents import sample_latents, walk
 from pvswgan.studio.kept import Kept, KeptError, UnknownKeptError
 from pvswgan.studio.points import ClipRequest, Place, Point, RowsRequest, WalkRequest
 from pvswgan.studio.turns import Recent, Turns
@@ -147,7 +147,7 @@ class Models:
             groups = self.groups()
             if groups:
                 opened = self.open(groups[0][0].id)
-                self._generate(opened, ClipRequest(model=opened.entry.id), fast=True)
+                self.sheet(ClipRequest(model=opened.entry.id))
                 self.directions(opened, "pca")
 
     # ---- places in its latent space ----
@@ -204,12 +204,9 @@ class Models:
         return z
 
     def place(self, opened: Opened, request: ClipRequest) -> tuple[torch.Tensor, float]:
-        """(z (1, latent_dim), truncation) of a request, on its way toward another point if there is one."""
-        first, last, t = request.way()
-        z = self._latent(opened, first)
-        if last is None:
-            return z, first[2]
-        return slerp(z, self._latent(opened, last), t), first[2] + t * (last[2] - first[2])
+        """(z (1, latent_dim), truncation) of a request."""
+        place = request.quantised()
+        return self._latent(opened, place), place[2]
 
     def walk(self, opened: Opened, keyframes: Sequence[Point], at: Sequence[float]) -> tuple[torch.Tensor, list[float]]:
         """(z (len(at), latent_dim), truncations) on the looping walk through keyframes."""
@@ -219,12 +216,11 @@ class Models:
 
     # ---- clips ----
 
-    def sheet(self, request: ClipRequest) -> tuple[Sheet, float]:
-        """(sprite sheet of one row, milliseconds it took) by the quickest path."""
-        began = time.perf_counter()
+    def sheet(self, request: ClipRequest) -> Sheet:
+        """Sprite sheet of one row."""
         opened = self.open(request.model)
-        sheet = self._sheet((opened.key, request.way()), lambda: self._generate(opened, request, fast=True))
-        return sheet, 1000 * (time.perf_counter() - began)
+        return self._sheet((opened.key, request.quantised()),
+                           lambda: self.draw(opened, *self.place(opened, request)))
 
     def rows(self, request: RowsRequest) -> Sheet:
         """Sprite sheet of a row for each point. Raises TooMuchError."""
@@ -249,14 +245,6 @@ class Models:
             self._sheets.put(key, known, weight=len(known.jpeg))
         return known
 
-    def clip(self, request: ClipRequest) -> np.ndarray:
-        """The same clip in float32, for export: uint8 (T, H, W, 3)."""
-        return self._generate(self.open(request.model), request, fast=False)[0]
-
-    def _generate(self, opened: Opened, request: ClipRequest, fast: bool) -> np.ndarray:
-        """uint8 (1, T, H, W, 3)."""
-        return self.draw(opened, *self.place(opened, request), fast)
-
     def draw_all(self, opened: Opened, z: torch.Tensor, truncations: Sequence[float], fast: bool = True) -> np.ndarray:
         """draw, with a truncation for each latent."""
         model = opened.model
@@ -267,7 +255,8 @@ class Models:
         return clips
 
     def draw(self, opened: Opened, z: torch.Tensor, truncation: float = 1.0, fast: bool = True) -> np.ndarray:
-        """The clips of latents z (N, latent_dim), uint8 (N, T, H, W, 3). One caller at a time, and each no longer than
+        """The clips of latents z (N, latent_dim), uint8 (N, T, H, W, 3); fast: by the quickest path, as the page shows
+        them, else in float32, for files. One caller at a time, and each no longer than
         for a few clips: then whoever waits longest has the next turn."""
         model, parts = opened.model, []
         for part in z.split(max(1, TOGETHER // (model.frames * model.resolution**2))):

@@ -46,18 +46,9 @@ class Point(BaseModel):
 
 
 class ClipRequest(Point):
-    """One clip of a model: at the point, or `t` of the way from there `toward` another point."""
+    """The clip of a model at this point."""
 
     model: Id
-    toward: Point | None = None
-    t: float = Field(default=0.0, ge=0.0, le=1.0, allow_inf_nan=False)
-    seq: int = Field(default=0, ge=0)
-
-    def way(self) -> tuple[Place, Place | None, float]:
-        """(from, to, how far), quantised; without a way (None, 0)."""
-        if self.toward is None or not self.t:
-            return self.quantised(), None, 0.0
-        return self.quantised(), self.toward.quantised(), round(self.t, 4)
 
 
 class RowsRequest(BaseModel):

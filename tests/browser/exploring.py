@@ -43,9 +43,15 @@ def request(page: Any) -> ClipRequest:
     return ClipRequest(model=now["model"], **{name: now[name] for name in POINT})
 
 
+def rendered(models: Models, asked: ClipRequest) -> np.ndarray:
+    """The clip, in float32: uint8 (T, H, W, 3)."""
+    opened = models.open(asked.model)
+    return models.draw(opened, *models.place(opened, asked), fast=False)[0]
+
+
 def expected(library: dict[str, Path], page: Any) -> np.ndarray:
     """The clip that the page's state stands for, rendered here: uint8 (T, H, W, 3)."""
-    return Models(library["runs"], library["assets"]).clip(request(page))
+    return rendered(Models(library["runs"], library["assets"]), request(page))
 
 
 def close_to(seen: np.ndarray, wanted: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ from pvswgan.studio.models import ClipRequest, Models
 from pvswgan.studio.points import Point
 from tests.browser import pixels as canvas_pixels
 from tests.browser import studio_here
-from tests.browser.exploring import close_to, enter, expected, pixels, request, settle, slider, state
+from tests.browser.exploring import close_to, enter, expected, pixels, rendered, request, settle, slider, state
 
 pytestmark = pytest.mark.browser
 SHEET = [3, 2.25, 1.5, 0.75, 0, -0.75, -1.5, -2.25, -3]
@@ -36,7 +36,7 @@ def unfold(page: Any, title: str) -> None:
 def clip(library: dict[str, Path], page: Any, **changes: Any) -> np.ndarray:
     """The clip of the page's point with these changes: uint8 (T, H, W, 3)."""
     asked = ClipRequest(**{**request(page).model_dump(), **changes})
-    return Models(library["runs"], library["assets"]).clip(asked)
+    return rendered(Models(library["runs"], library["assets"]), asked)
 
 
 def test_directions_say_what_they_do_and_can_be_named_kept_and_filtered(page: Any, studio: str) -> None:
@@ -133,7 +133,9 @@ def test_keyframes_and_the_walk(page: Any, studio: str, library: dict[str, Path]
 
     page.get_by_label("Place on the walk").fill("0.5")
     page.wait_for_selector("[data-ref=over]:visible")
-    halfway = clip(library, page, seed=5, toward={"seed": 3}, t=0.5)
+    models = Models(library["runs"], library["assets"])
+    opened, keyframes = models.open(state(page)["model"]), [Point(**point) for point in state(page)["keyframes"]]
+    halfway = models.draw_all(opened, *models.walk(opened, keyframes, [0.5]), fast=False)[0]
     assert close_to(pixels(page, "over"), halfway[0])
     page.keyboard.press("Tab")
     page.get_by_label("Seconds from a keyframe").fill("0.5")

@@ -11,7 +11,7 @@ import pytest
 
 from pvswgan.studio.models import ClipRequest, Models
 from tests.browser import pixels, studio_apart, studio_here
-from tests.browser.exploring import close_to
+from tests.browser.exploring import close_to, rendered
 from tests.studio.test_latents import write_run
 
 pytestmark = pytest.mark.browser
@@ -79,7 +79,7 @@ def test_points_clips_selections_and_a_direction(page: Any, url: str, runs: Path
     opened = models.open("run:faces")
 
     def clip(seed: int) -> np.ndarray:
-        return models.clip(ClipRequest(model="run:faces", seed=seed))
+        return rendered(models, ClipRequest(model="run:faces", seed=seed))
 
     # An address is opened as it was sent; two dots are pointed at and clicked, and their clips play.
     page.goto(f"{url}/?tab=latents&l=z,2,2,1,3,256,brightness")
@@ -229,7 +229,7 @@ def test_points_clips_selections_and_a_direction(page: Any, url: str, runs: Path
     (made,) = models.kept.own("run:faces")
     moved = ClipRequest(model="run:faces", seed=page.evaluate("pvs.explore.state.seed"), moves={made: 2.0})
     page.evaluate("pvs.explore.timeline.pause(); pvs.explore.timeline.seek(0)")
-    assert close_to(pixels(page, "#pvs-explore [data-ref=clip]"), models.clip(moved)[0])
+    assert close_to(pixels(page, "#pvs-explore [data-ref=clip]"), rendered(models, moved)[0])
     assert opened.model.latent_dim == len(models.direction(opened, made))
 
 

@@ -16,7 +16,7 @@ from pvswgan import video
 from pvswgan.studio.models import Models
 from pvswgan.studio.processes import REPOSITORY
 from tests.browser import pixels, studio_at
-from tests.browser.exploring import request, settle, slider, state
+from tests.browser.exploring import rendered, request, settle, slider, state
 from train.run import ACTIVE, RunFolder
 
 CLIPS = REPOSITORY.parent / "shared" / "data" / "actions"  # what configs/actions.yaml names
@@ -181,7 +181,7 @@ def export(page: Any, runs: Path, folder: Path) -> None:
 
 def model_clip(page: Any, runs: Path) -> np.ndarray:
     """The clip that the page's state stands for, rendered here: uint8 (T, H, W, 3)."""
-    return Models(runs, runs / "no-assets").clip(request(page))
+    return rendered(Models(runs, runs / "no-assets"), request(page))
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -37,9 +37,6 @@ def test_each_kind_makes_a_command_that_the_program_takes(tmp_path: Path, kind: 
     assert (str(tmp_path / "videos") in command) == ("path" in KINDS[kind].fields)
     assert ("--fps" in command) == ("fps" in KINDS[kind].fields)
     assert ("--hold-out" in command) == ("hold_out" in KINDS[kind].fields) == (kind != "faces")
-    known = {one.name or one.callback.__name__ for one in commands.app.registered_commands if one.callback}
-    if command[0] not in known:
-        pytest.skip(f"there is no command {command[0]} yet")
     told = CliRunner().invoke(commands.app, [command[0], "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert told.exit_code == 0 and all(word in told.output for word in command if word.startswith("--"))
 

@@ -147,10 +147,10 @@ def test_the_lines_of_python_give_the_same_pixels(client: TestClient, models: Mo
     """All in one process, as a person would run them one after another; two of them written out, one from its seed."""
     latent = models.kept.add_latent(MODEL, torch.arange(16.0) - 7)
     wishes: list[dict[str, Any]] = [
-        {"seed": 3}, {**MOVED, "toward": {"latent": latent}, "t": 0.25}, {"keyframes": KEYS, "seconds": 0.5, "fps": 4}]
+        {"seed": 3}, {**MOVED, "latent": latent}, {"keyframes": KEYS, "seconds": 0.5, "fps": 4}]
     snippets = [ask(client, "py", **wish).text for wish in wishes]
     assert "sample_latents(1, model.latent_dim, seed=3)" in snippets[0] and "import torch" not in snippets[0]
-    assert "0.25 of the way from seed 3, moved by pca:0 2, sefa:1 -1, truncation 0.8 to kept latent" in snippets[1]
+    assert f"kept latent {latent}, moved by pca:0 2, sefa:1 -1, truncation 0.8" in snippets[1]
     code = "".join(f"{text}\nnp_{i} = clip\n" for i, text in enumerate(snippets))
     script = place / "snippets.py"
     script.write_text(f"{code}\nimport numpy\nnumpy.savez('clips.npz', np_0, np_1, np_2)\n")
@@ -160,7 +160,9 @@ def test_the_lines_of_python_give_the_same_pixels(client: TestClient, models: Mo
     clips = np.load(place / "clips.npz")
     first, second, film = (clips[f"arr_{i}"].astype(int) for i in range(3))
     np.testing.assert_allclose(first, drawn(models, {"seed": 3}), atol=1)
-    np.testing.assert_allclose(second, models.clip(ClipRequest(model=MODEL, **wishes[1])), atol=1)
+    opened = models.open(MODEL)
+    place_of = models.place(opened, ClipRequest(model=MODEL, **wishes[1]))
+    np.testing.assert_allclose(second, models.draw(opened, *place_of, fast=False)[0], atol=1)
     assert len(film) == 6
     for i, key in enumerate(KEYS):
         np.testing.assert_allclose(film[2 * i], drawn(models, key)[2 * i], atol=1)

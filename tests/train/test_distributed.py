@@ -133,7 +133,9 @@ def test_a_training_by_two_is_the_training_by_one(two, alone, folder):
     for mine, expected in zip(*lines, strict=True):
         assert mine.keys() == expected.keys() and mine["clips"] == expected["clips"]
         assert mine["loss_D"] == pytest.approx(expected["loss_D"], rel=1e-3, abs=1e-3)
-    for path in sorted((alone / "samples").glob("reals-*.png")):
+    reals = sorted((alone / "samples").glob("reals-*.png"))
+    assert reals
+    for path in reals:
         assert (folder / "two" / "samples" / path.name).read_bytes() == path.read_bytes()
 
 

@@ -36,20 +36,18 @@ def css() -> str:
     return "\n".join(path.read_text() for path in names)
 
 
-def view(name: str, *scripts: str, events: tuple[str, ...] = (), **props: Any) -> gr.HTML:
+def view(name: str, *scripts: str, **props: Any) -> gr.HTML:
     """A component from views/NAME.html, brought to life by views/NAME.js through pvs.view("NAME", mount).
 
-    mount gets {element, props, trigger, server, upload, watch} of gr.HTML once the element is on the page.
-    studio.js and player.js are loaded first, then `scripts`, then NAME.js. `events` are names that the script
-    hands to trigger(): each becomes a Python listener (Gradio finds them quoted in js_on_load). The HTML must
+    mount gets {element, props} of gr.HTML, and the address of plotly.js, once the element is on the page.
+    studio.js and player.js are loaded first, then `scripts`, then NAME.js. The HTML must
     hold no "${" and no "{{": Gradio reads them as templates. Names of people's making go in by textContent.
     """
     sources = ["studio.js", "player.js", *scripts, f"{name}.js"]
     plotly = f"plotly: '{static_url('plotly.min.js')}'" if "plotly.min.js" in static_files() else ""
     return gr.HTML(
         html_template=(VIEWS / f"{name}.html").read_text(),
-        js_on_load=f"window.pvs.mount('{name}', {{element, props, trigger, server, upload, watch, "
-        f"events: {list(events)}, {plotly}}});",
+        js_on_load=f"window.pvs.mount('{name}', {{element, props, {plotly}}});",
         head="".join(f'<script src="{static_url(source)}"></script>' for source in sources),
         elem_id=f"pvs-{name}",
         apply_default_css=False,

@@ -28,7 +28,7 @@
       view.showSides();
       view.clips.sides(sides.map((side) => ({ ...side, id: side.drawn })));
       for (const name of ["left", "right"]) {
-        ref[name].replaceChildren(...drawn.map((side) => new Option(side.name + (side.kind === "run" ? ` · ${side.clips / 1000} kimg` : ""), side.place)));
+        ref[name].replaceChildren(...drawn.map((side) => new Option(side.name + (side.kind === "run" ? ` · ${pvs.kimg(side.clips)}` : ""), side.place)));
       }
       const places = drawn.map(({ place }) => place);
       if (places.length > 1) {
@@ -61,7 +61,7 @@
       const pair = view.pairable ? [sides[state.left], sides[state.right]] : [];
       const alike = pair.length > 0 && pair[0].name === pair[1].name; // two times of one training
       view.quiz.of(pair.map(({ drawn: id, name, clips }) =>
-        ({ id, name: alike ? `${name} after ${clips / 1000} kimg` : name })), state.quiz);
+        ({ id, name: alike ? `${name} after ${pvs.kimg(clips)}` : name })), state.quiz);
     }
 
     function showClips() {
@@ -133,7 +133,7 @@
     ref.truncation.addEventListener("input", () => view.change({ truncation: ref.truncation.valueAsNumber }));
 
     // ---- the one clock ------------------------------------------------------------------------------------------
-    ref.play.addEventListener("click", () => timeline.toggle());
+    pvs.playButton(ref.play, timeline);
     ref.time.addEventListener("input", () => timeline.hold(ref.time.valueAsNumber));
     const showSpeed = () => {
       timeline.fps = ref.fps.value = state.fps;
@@ -145,8 +145,6 @@
       ref.time.max = timeline.frames - 1;
       ref.time.value = timeline.frame;
       ref.counter.textContent = `${timeline.frame + 1} / ${timeline.frames}`;
-      ref.play.classList.toggle("playing", timeline.playing);
-      ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
     };
     timeline.listen(() => {
       showTime();

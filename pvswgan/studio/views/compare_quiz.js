@@ -16,14 +16,14 @@
   };
 
   // How likely so many right answers, or more, are by guessing.
-  function byChance(right, rounds) {
+  const byChance = pvs.compare.byChance = (right, rounds) => {
     let ways = 1, sum = 0;
     for (let k = 0; k <= rounds; k++) {
       if (k >= right) sum += ways;
       ways = (ways * (rounds - k)) / (k + 1);
     }
     return sum / 2 ** rounds;
-  }
+  };
 
   pvs.compare.Quiz = class Quiz {
     constructor(element, timeline, { onError, onSeed }) {

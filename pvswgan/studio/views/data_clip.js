@@ -115,7 +115,7 @@
 
     async #draw(plan, pictures, time, asked) {
       const { parts } = this;
-      const names = plan.stages.map((stage) => `${stage.frames}×${stage.resolution}×${stage.resolution}`);
+      const names = plan.stages.map(pvs.sizeName);
       if (names.join() !== this.#shown) this.#build(names, plan.stages);
       this.timeline.fps = Math.min(Math.max(this.#facts.fps, 1), 60);
       this.timeline.frames = plan.frames;

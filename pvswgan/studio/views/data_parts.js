@@ -4,12 +4,7 @@
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.data) return;
 
-  function node(tag, className = "", text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
+  const { node } = pvs;
 
   function write(place, text) {
     if (place.textContent !== text) place.textContent = text;

@@ -145,11 +145,7 @@
       players.splice(0).forEach((player) => player.dispose());
       view.near = wanted = null;
     });
-    ref.play.addEventListener("click", () => view.timeline.toggle());
-    view.timeline.listen(() => {
-      ref.play.dataset.playing = String(view.timeline.playing);
-      ref.play.setAttribute("aria-label", view.timeline.playing ? "Pause" : "Play");
-    });
+    pvs.playButton(ref.play, view.timeline);
 
     ref.model.addEventListener("change", () => {
       fine(); // what was said of the last one

@@ -3,7 +3,7 @@
   "use strict";
   const pvs = window.pvs;
   pvs.evaluate = pvs.evaluate || {};
-  const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
+  const { make } = pvs;
   const figure = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
 
   // 0 at the floor, 1 at the ceiling; where the ceiling is far off, by the logarithm.

@@ -26,13 +26,13 @@
     pvs.explore = view;
 
     // ---- rendering ------------------------------------------------------------------------------------------
-    const ask = pvs.latest(async (request) => {
+    const ask = pvs.latest(async ({ seq, ...request }) => {
       const began = performance.now();
       try {
         const response = await pvs.request("api/render", request);
         const { blob, frames, resolution: size } = await pvs.sheetOf(response);
         if (pvs.family(request.model) !== pvs.family(state.model)) return; // of a model that was left meanwhile
-        if (!(await player.show(blob, { frames, seq: request.seq }))) return;
+        if (!(await player.show(blob, { frames, seq }))) return;
         view.hide();
         if (timeline.frames !== frames) newLength(frames);
         drawStrip(player.sheet.image);
@@ -100,13 +100,11 @@
     }
 
     function showTime() {
-      const { frame, frames, playing } = timeline;
+      const { frame, frames } = timeline;
       ref.time.value = frame;
       ref.counter.textContent = `${frame + 1} / ${frames}`;
       ref.marker.style.width = `${100 / frames}%`;
       ref.marker.style.transform = `translateX(${100 * frame}%)`;
-      ref.play.classList.toggle("playing", playing);
-      ref.play.setAttribute("aria-label", playing ? "Pause" : "Play");
     }
 
     // The whole clip at a glance under the time slider: the sheet itself.
@@ -118,7 +116,7 @@
     }
 
     timeline.listen(showTime);
-    ref.play.addEventListener("click", () => timeline.toggle());
+    pvs.playButton(ref.play, timeline);
     ref.time.addEventListener("input", () => {
       timeline.seek(ref.time.valueAsNumber); // first: a pause writes where the timeline is into the slider
       timeline.pause();

@@ -28,7 +28,6 @@
     const { state } = view;
     view.plot = new pvs.latents.Plot(ref.plot, { onHover: (i) => view.look(i), onClick: (i) => view.keep(i),
       onSelect: (chosen) => view.dragging !== "pan" && view.setGroup(view.dragging, chosen), label: (i) => view.label(i) });
-    view.groups = { a: new Set(), b: new Set() };
     pvs.latents.clip(view);
     pvs.latents.groups(view);
     pvs.latents.history(view);

@@ -80,14 +80,10 @@
       pvs.openTab("explore", { model: view.data.model, point: { seed: view.point, latent: null, truncation: 1, moves: {} } }));
 
     // ---- time and keys --------------------------------------------------------------------------------------
-    function showTime() {
-      ref.counter.textContent = `${timeline.frame + 1} / ${timeline.frames}`;
-      ref.play.classList.toggle("playing", timeline.playing);
-      ref.play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
-    }
+    const showTime = () => (ref.counter.textContent = `${timeline.frame + 1} / ${timeline.frames}`);
     timeline.listen(showTime);
     showTime();
-    ref.play.addEventListener("click", () => timeline.toggle());
+    pvs.playButton(ref.play, timeline);
     ref.clip.addEventListener("click", () => timeline.toggle());
 
     const STEPS = { ArrowRight: ["x", 1], ArrowLeft: ["x", -1], ArrowUp: ["y", 1], ArrowDown: ["y", -1] };

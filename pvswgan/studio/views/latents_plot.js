@@ -175,7 +175,7 @@
       if (dims === 2) return traces;
       const one = this.marked !== null && this.marked < points.length ? [this.marked] : [];
       traces.push({ ...place(one), name: "shown", hoverinfo: "skip", showlegend: false,
-        marker: { symbol: "circle-open", size: size + (dims === 3 ? 5 : 12), color: this.#text(), line: { width: 3, color: this.#text() } } });
+        marker: { symbol: "circle-open", size: size + 5, color: this.#text(), line: { width: 3, color: this.#text() } } });
       return traces;
     }
 

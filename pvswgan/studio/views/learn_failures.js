@@ -57,7 +57,7 @@
     curves: { value: "", longest: 100 }, // panels, by their ids; "": the usual ones
     frame: pvs.learn.FRAME,
   };
-  const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
+  const { make } = pvs;
   const size = pvs.sizeName;
   const SYMPTOMS = { collapse: "collapse", frozen: "frozen motion", flicker: "flicker", critic: "a critic too strong", runaway: "a critic that runs away", nan: "no number" };
 

@@ -18,8 +18,8 @@
     at: { value: MOMENTS - 1, min: 0, max: MOMENTS - 1 },
     frame: pvs.learn.FRAME,
   };
-  const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
-  const named = ({ frames, resolution }) => `${frames}×${resolution}×${resolution}`;
+  const { make } = pvs;
+  const named = pvs.sizeName;
   const counted = (number) => number.toLocaleString("en");
   const clipOf = (label) => {
     const canvas = make("canvas", "", { width: 4, height: 4 });

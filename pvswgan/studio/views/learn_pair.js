@@ -17,7 +17,7 @@
     frame: pvs.learn.FRAME,
   };
 
-  const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
+  const { make } = pvs;
   const figure = (value) => Number(value.toPrecision(3)).toString();
 
   pvs.learn.lesson("pair", FIELDS, ({ ref, fail, fine, state, change, attempt }) => {
@@ -90,15 +90,7 @@
 
     // ---- with several seeds ---------------------------------------------------------------------------------------
     // How likely it is that one of two equals wins so clearly: a fair coin, either side.
-    const byLuck = (won, of) => {
-      const least = Math.max(won, of - won);
-      let ways = 1, sum = 0;
-      for (let k = 0; k <= of; k++) {
-        if (k >= least) sum += ways;
-        ways = (ways * (of - k)) / (k + 1);
-      }
-      return Math.min(1, (2 * sum) / 2 ** of);
-    };
+    const byLuck = (won, of) => Math.min(1, 2 * pvs.compare.byChance(Math.max(won, of - won), of));
 
     function sentence(study, measure) {
       const [a, b] = ["swgan", "wgan-gp"].map((name) => study.arms.find((arm) => arm.name === name));

@@ -71,18 +71,11 @@
       if (state.frame >= 0) timeline.hold(state.frame);
       else if (shown && !pvs.reducedMotion()) timeline.play();
     };
-    play.addEventListener("click", () => {
-      timeline.toggle();
-      change({ frame: timeline.playing ? -1 : timeline.frame });
-    });
+    pvs.playButton(play, timeline);
+    play.addEventListener("click", () => change({ frame: timeline.playing ? -1 : timeline.frame }));
     time?.addEventListener("input", () => change({ frame: time.valueAsNumber }));
-    const follow = () => {
-      play.dataset.playing = String(timeline.playing);
-      play.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
-      moved();
-    };
-    timeline.listen(follow);
-    follow();
+    timeline.listen(moved);
+    moved();
     return {
       draw: (changed) => changed.has("frame") && state.frame !== (timeline.playing ? -1 : timeline.frame) && go(),
       shown(on) {

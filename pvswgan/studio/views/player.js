@@ -7,6 +7,7 @@
 //   timeline.hold(3)                                    paused there, also where the clip is yet to come (a link's frame)
 //   timeline.frame (0-based, whole), .playing, .fps, .loop ("loop" | "bounce" | "once")
 //   const stop = timeline.listen((timeline) => ...);    at every change of frame, frames or playing
+//   pvs.playButton(button, timeline)                    a button that plays and pauses it, and shows which is next
 //
 //   const player = new pvs.SheetPlayer(canvas, {timeline, smooth: false, columns: null});
 //   await player.show(source, {rows, frames, seq});     source: Blob, URL, or ImageBitmap/<img>/<canvas>;
@@ -143,6 +144,16 @@
     #changed() {
       for (const listener of [...this.#listeners]) listener(this);
     }
+  };
+
+  pvs.playButton = (button, timeline) => {
+    const show = () => {
+      button.classList.toggle("playing", timeline.playing);
+      button.setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
+    };
+    button.addEventListener("click", () => timeline.toggle());
+    timeline.listen(show);
+    show();
   };
 
   // ---- players ----------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@
     return node;
   }
 
-  const sizeName = (stage) => `${stage.frames}×${stage.resolution}×${stage.resolution}`;
+  const { sizeName } = pvs;
   const kimg = (clips) => String(+(clips / 1000).toPrecision(4));
 
   // Each label takes the first row in which it does not touch the one before; so every size can be read.
@@ -187,5 +187,5 @@
   }
 
   pvs.GrowthRuler = GrowthRuler;
-  Object.assign(pvs, { sizeName, labelRows: rows });
+  pvs.labelRows = rows;
 })();

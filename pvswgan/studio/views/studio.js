@@ -13,12 +13,13 @@
 //   pvs.sheetOf(response)      a sprite sheet: {blob, rows, frames, resolution}
 //   pvs.cells(blob, resolution)   the same of a PNG with frames of that size, told by its header: {blob, rows, frames}
 //   pvs.family(id)             what all checkpoints of a run share: "run:NAME"; an asset or a file is its own
-//   pvs.node(tag, className, text)   an element
+//   pvs.node(tag, className, text), pvs.make(tag, text, properties)   an element
 //   pvs.written(value)         a setting's value, to be read
 //   pvs.once(known, key, ask)  the promise that ask() gave for this key of a Map; one that failed is asked for again
 //   pvs.saveFile(response, name)  an answer as a file, under the name that the server gave or else this one; the name
 //   pvs.isDark()               whether the page is dark now
-//   pvs.KINDS, pvs.kimg(clips), pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
+//   pvs.kimg(clips), pvs.sizeName({frames, resolution})   as they are told
+//   pvs.KINDS, pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
 //   pvs.checkpointOptions(models)   option groups: every checkpoint of every model
 //   pvs.random(seed)           -> next(): numbers in 0..1 (1 left out), the same ones for the same seed
 //   pvs.models()               the list of api/models; pvs.readOnly() from then on: may nothing be written here?
@@ -118,7 +119,6 @@
       running = running || drain();
       return running;
     };
-    ask.pending = () => waiting !== null; // a newer request than the one being sent is known
     return ask;
   };
 
@@ -184,6 +184,7 @@
   pvs.isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
   pvs.KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
   pvs.kimg = (clips) => `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
+  pvs.sizeName = ({ frames, resolution }) => `${frames}×${resolution}×${resolution}`;
   pvs.option = (value, text) => new Option(text, value); // Option sets text, never HTML
   pvs.optionGroup = (label, ...options) => {
     const node = Object.assign(document.createElement("optgroup"), { label });
@@ -229,6 +230,8 @@
     if (text !== undefined) node.textContent = text;
     return node;
   };
+
+  pvs.make = (tag, text = "", properties = {}) => Object.assign(document.createElement(tag), { textContent: text }, properties);
 
   // Whether this studio may be looked at only: what writes (class pvs-writes) is hidden, or not offered.
   pvs.readOnly = () => document.body.hasAttribute("data-read-only");

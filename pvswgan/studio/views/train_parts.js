@@ -22,7 +22,6 @@
   }
 
   const number = (value) => (typeof value === "number" ? String(+value.toPrecision(4)) : "–");
-  const kimg = (clips) => `${+(clips / 1000).toFixed(1)} kimg`;
 
   function duration(seconds) {
     if (typeof seconds !== "number") return "–";
@@ -43,5 +42,5 @@
 
   const url = (run, what) => `api/runs/${encodeURIComponent(run)}/${what}`;
 
-  pvs.train = { write, hint, attribute, badge, number, kimg, duration, ago, url };
+  pvs.train = { write, hint, attribute, badge, number, duration, ago, url };
 })();
