@@ -6,7 +6,6 @@ rows are clips and whose columns are frames: the page draws from it without a de
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from io import BytesIO
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from pvswgan.files import write_bytes
 
 Pixels = NDArray[np.uint8]
 FPS = 16
@@ -78,13 +79,7 @@ def png_bytes(image: Pixels) -> bytes:
 
 def write_png(path: str | Path, image: Pixels) -> None:
     """Write a picture (H, W, 3), complete or not at all."""
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(png_bytes(image))
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_bytes(Path(path), png_bytes(image))
 
 
 def encode_jpeg(image: Pixels, quality: int = 90) -> bytes:

@@ -23,13 +23,14 @@ from pvswgan import checkpoint, factor_reader
 from pvswgan.checkpoint import ASSETS, CheckpointError, Model, network_checkpoints, save_network
 from pvswgan.data.store import ClipStore
 from pvswgan.factor_reader import Factor
+from pvswgan.files import write_text
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
 from train.config import Config
 from train.loop import SHOWN
 from train.process import train_on
-from train.run import RunFolder, replaced, write_text
+from train.run import RunFolder, replaced
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "assets.yaml"

@@ -21,10 +21,11 @@ import torch
 import typer
 
 from pvswgan.checkpoint import ASSETS
+from pvswgan.files import write_text
 from train.config import installed
 from train.machine import machine
 from train.process import train_on
-from train.run import RunFolder, folder_bytes, replaced, write_text
+from train.run import RunFolder, folder_bytes, replaced
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "failures"

@@ -21,6 +21,7 @@ from pvswgan.checkpoint import (
 )
 from pvswgan.data.build import Told
 from pvswgan.data.store import ClipStore
+from pvswgan.files import write_text
 from pvswgan.latents import sample_latents
 from train import heap
 from train.baselines import make_engine
@@ -33,7 +34,7 @@ from train.machine import memory_mb, synchronise
 from train.measures import Ended, Measures
 from train.pace import Pace
 from train.precision import choose_precision
-from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter, write_text
+from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter
 from train.shortage import NotEnoughMemory
 from train.signals import StopSignals
 

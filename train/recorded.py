@@ -28,6 +28,7 @@ from pvswgan import critic as critics
 from pvswgan.checkpoint import ASSETS, CheckpointError, network_checkpoints, read_tensors, save_network
 from pvswgan.data.format import DataError
 from pvswgan.data.hold_out import training_split
+from pvswgan.files import write_text
 from pvswgan.latents import sample_latents
 from pvswgan.metrics.sets import Reals
 from pvswgan.networks import Discriminator, Generator, channels
@@ -36,7 +37,7 @@ from train.clips import store_of
 from train.config import Config, ConfigError, load
 from train.machine import machine
 from train.memory import step_memory
-from train.run import RunFolder, folder_bytes, replaced, write_text
+from train.run import RunFolder, folder_bytes, replaced
 from train.study.measure import seconds_at
 from train.study.plan import clock
 from train.work import step_flops

@@ -22,6 +22,8 @@ from typing import IO, Any
 import psutil
 import yaml
 
+from pvswgan.files import write_text
+
 REQUESTS = ("pause", "resume", "stop", "snapshot")
 OPPOSITE = {"pause": "resume", "resume": "pause"}
 ACTIVE = ("starting", "running", "paused")
@@ -238,21 +240,6 @@ class SilentWriter(RunWriter):
 def _last_byte(file: IO[bytes]) -> bytes:
     file.seek(-1, os.SEEK_END)
     return file.read(1)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a text file in one go."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file in one go."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(data)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 from pvswgan.data.build import Told
 from pvswgan.data.format import DataError
+from pvswgan.files import write_text
 
 EVERY_S = 0.5
 
@@ -52,10 +53,8 @@ class Job:
         self._write(state)
 
     def _write(self, state: str) -> None:
-        aside = self.folder / f".status.{os.getpid()}.tmp"
         with self._writing():
-            aside.write_text(json.dumps({"state": state} | self._status), encoding="utf-8")
-            os.replace(aside, self.folder / "status.json")
+            write_text(self.folder / "status.json", json.dumps({"state": state} | self._status))
         self._written = time.monotonic()
 
     @contextmanager

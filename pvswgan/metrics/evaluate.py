@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -27,6 +26,7 @@ import torch
 
 from pvswgan.checkpoint import Model
 from pvswgan.data.store import ClipStore
+from pvswgan.files import write_text
 from pvswgan.latents import sample_latents
 from pvswgan.metrics import features, memorisation, motion, swd
 from pvswgan.metrics.against import LEAST, Against
@@ -244,11 +244,6 @@ def better(measure: str) -> str:
 def save(result: Result, path: str | Path) -> Path:
     """Write it as JSON, complete or not at all. Raises OSError."""
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        aside.write_text(result.as_json(), encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_text(path, result.as_json())
     return path

@@ -21,7 +21,8 @@ from typing import Any
 import psutil
 
 from pvswgan.data.sources import cache_folder
-from pvswgan.studio.processes import ENDING_S, NICENESS, REPOSITORY
+from pvswgan.files import write_text
+from pvswgan.studio.processes import ENDING_S, in_background
 
 COMMAND = (sys.executable, "-m", "pvswgan", "data")
 LOG = "log.txt"
@@ -142,20 +143,12 @@ def _forget_old() -> None:
 
 
 def _launch(folder: Path, words: list[str]) -> None:
-    """Start the process: own session, own log, no input, low priority."""
+    """Start the process, in the background."""
     try:
-        with (folder / LOG).open("wb") as log:
-            process = subprocess.Popen([*COMMAND, *words, "--job", str(folder.resolve())], cwd=REPOSITORY,
-                                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                       start_new_session=True)
+        (folder / LOG).write_bytes(b"")
+        _children[folder] = in_background([*COMMAND, *words, "--job", str(folder.resolve())], folder / LOG, None)
     except OSError as error:
         raise JobError(f"The import could not be started: {error}.") from error
-    _children[folder] = process
-    with suppress(psutil.Error):  # it has ended already, and its log says why
-        started = psutil.Process(process.pid)
-        started.nice(max(NICENESS, started.nice()))
-    # Somebody must wait for a child, or it stays behind as a zombie that looks alive.
-    threading.Thread(target=process.wait, name=f"import-{process.pid}", daemon=True).start()
 
 
 def _wait_for_end(folder: Path) -> None:
@@ -213,6 +206,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _write(folder: Path, job: dict[str, Any]) -> None:
-    aside = folder / ".job.json.tmp"
-    aside.write_text(json.dumps(job), encoding="utf-8")
-    aside.replace(folder / "job.json")
+    write_text(folder / "job.json", json.dumps(job))

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from pvswgan.checkpoint import CheckpointError, read_tensors, save_tensors
-from train.run import write_text
+from pvswgan.files import write_text
 
 LONGEST_NAME = 80
 MOST = 1000  # own directions, or names, in the file

@@ -171,24 +171,23 @@ def launch_log(folder: Path, lines: int = 20) -> list[str]:
 
 
 def _launch(arguments: list[str], folder: Path) -> None:
-    """Start the process: own session, own log, no input, low priority."""
+    """Start a training's process, in the background."""
     try:
-        with (folder / LAUNCH_LOG).open("ab") as log:
-            process = subprocess.Popen(
-                arguments,
-                cwd=REPOSITORY,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        _children[folder] = in_background(arguments, folder / LAUNCH_LOG, environment())
     except OSError as error:
         raise ProcessError(f"The training could not be started: {error}.") from error
-    _children[folder] = process
+
+
+def in_background(command: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one: own session, what it prints at the log's end, no input, low priority.
+    Raises OSError."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=file,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
     lower_priority(process.pid)
     # Somebody must wait for a child, or it stays behind as a zombie that looks alive.
-    threading.Thread(target=process.wait, name=f"training-{process.pid}", daemon=True).start()
+    threading.Thread(target=process.wait, name=f"process-{process.pid}", daemon=True).start()
+    return process
 
 
 def environment() -> dict[str, str]:

@@ -19,8 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pvswgan.files import write_text
 from pvswgan.studio import processes, train_watch
-from train.run import ACTIVE, write_text
+from train.run import ACTIVE
 
 LOOK_S = 1.0
 LONGEST = 100

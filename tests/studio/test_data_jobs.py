@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pvswgan.studio import data_jobs
+from pvswgan.studio import data_jobs, processes
 from tests.studio.test_processes import until
 
 # Stands in for `python -m pvswgan data`, without its seconds of imports: data/jobs.py in small. The browser tests run
@@ -64,7 +64,7 @@ def test_an_import_reports_and_is_done() -> None:
     assert state(id) in ("starting", "running")
     child = data_jobs._children[data_jobs.root() / id]
     assert os.getsid(child.pid) == child.pid, "a closed terminal must not end it"
-    assert psutil.Process(child.pid).nice() >= data_jobs.NICENESS
+    assert psutil.Process(child.pid).nice() >= processes.NICENESS
     until(lambda: state(id) == "done")
     job = data_jobs.listed()[0]
     assert job["store"] == "/cache/made" and job["words"] == ["shapes", "200"] and job["error"] is None

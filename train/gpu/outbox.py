@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pvswgan import video
 from pvswgan.checkpoint import Model, save_network, save_tensors
-from train.run import write_bytes
+from pvswgan.files import write_bytes
 
 MOST_FILES = 8              # that a lent machine gives back; one is the file that is being written
 MOST_BYTES = 16 * 2**20     # of each

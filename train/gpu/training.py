@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pvswgan import video
 from pvswgan.checkpoint import CheckpointError, Model, load, read_tensors, save_tensors, training_checkpoints
+from pvswgan.files import write_text
 from pvswgan.latents import sample_latents
 from pvswgan.metrics import swd
 from train import process
@@ -22,7 +23,7 @@ from train.config import load as load_config
 from train.cost import duration
 from train.gpu.outbox import HEADER_BYTES, MOST_BYTES, SHOWN, Outbox
 from train.gpu.state import pack, unpack
-from train.run import RunFolder, write_text
+from train.run import RunFolder
 
 JUDGED = 256                # clips, fewer where they are so large that these would not fit in VOXELS
 VOXELS = 2**26

@@ -13,12 +13,12 @@ from subprocess import Popen
 
 import torch
 
+from pvswgan.files import write_bytes
 from train import process
 from train.config import load
 from train.gpu.outbox import STEPS, Outbox
 from train.gpu.training import Training
 from train.machine import machine
-from train.run import write_bytes
 
 BENCHMARK = process.ROOT / "configs" / "paper.yaml"
 REHEARSAL = ["device=cpu", "precision=float32", "data.clips=16", "data.hold_out=0.0",

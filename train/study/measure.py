@@ -13,12 +13,13 @@ import torch
 
 from pvswgan import checkpoint
 from pvswgan.checkpoint import network_checkpoints
+from pvswgan.files import write_text
 from pvswgan.metrics import evaluate
 from train.baselines import make_engine
 from train.clips import store_of
 from train.config import load
 from train.machine import machine
-from train.run import RunFolder, write_text
+from train.run import RunFolder
 from train.study.plan import Study, Training
 
 

@@ -12,9 +12,9 @@ from statistics import mean
 from typing import Any
 
 from pvswgan.charts import HEIGHT, WIDTH, Line, chart
+from pvswgan.files import write_text
 from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label
 from pvswgan.metrics.report import figure, sentence, spread
-from train.run import write_text
 from train.study.plan import Study, changed, trainings
 
 SET_AGAINST = ("fid", "swd", "motion_distance", "recall")

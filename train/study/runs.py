@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pvswgan.files import write_text
 from train import process
 from train.config import dump
-from train.run import RunError, RunFolder, write_text
+from train.run import RunError, RunFolder
 from train.study import plan
 from train.study.measure import measure
 from train.study.plan import Study, Training

@@ -27,6 +27,7 @@ from pvswgan.data.trailers.scan import faces
 from pvswgan.data.trailers.settings import CASCADE, FaceSettings
 from pvswgan.data.trailers.sheet import SIDE, contact_sheet, shown
 from pvswgan.data.trailers.video import VIDEOS
+from pvswgan.files import write_text
 
 SHEET = "contact-sheet.jpg"
 REPORT = "report.json"
@@ -50,9 +51,7 @@ class FaceRecipe(Recipe):
             contact_sheet(_thumbnails(store), store.folder / SHEET)
         if not (store.folder / REPORT).exists():
             text = json.dumps(report(store, self.settings), indent=1)
-            temporary = store.folder / f"{REPORT}.part"
-            temporary.write_text(text + "\n", encoding="ascii")
-            temporary.replace(store.folder / REPORT)
+            write_text(store.folder / REPORT, text + "\n")
         return store
 
 

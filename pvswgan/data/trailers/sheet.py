@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pvswgan.files import write_bytes
 
 SIDE = 96  # pixels of a picture
 _MOST = 1200  # pictures of a sheet; of more clips, so many that lie evenly
@@ -31,9 +34,9 @@ def contact_sheet(thumbnails: Iterable[NDArray[np.uint8]], path: Path) -> None:
     sheet = Image.new("RGB", (columns * SIDE, max(1, math.ceil(len(tiles) / columns)) * SIDE))
     for index, tile in enumerate(tiles):
         sheet.paste(tile, (index % columns * SIDE, index // columns * SIDE))
-    temporary = path.with_name(path.name + ".part")
-    sheet.save(temporary, format="JPEG", quality=_QUALITY)
-    temporary.replace(path)
+    data = BytesIO()
+    sheet.save(data, format="JPEG", quality=_QUALITY)
+    write_bytes(path, data.getvalue())
 
 
 def shown(clips: int) -> list[int]:

@@ -13,7 +13,7 @@
     #store = null; // the line of the store that is looked at
     #readOnly = true;
     #drawn = new Map(); // list -> what of it is on the screen
-    #undo = null; // {id, store, seen}: what the note at the top would put back
+    #offered = null; // {id, undo, seen}: what the note at the top puts back, and whether the trash has been seen with it
 
     constructor(parts, { onGone, onBack, onChanged }) {
       Object.assign(this, { parts, onGone, onBack, onChanged });
@@ -22,8 +22,7 @@
       }
       for (const button of ["close", "broken-close"]) parts[button].addEventListener("click", () => this.#close());
       parts.empty.addEventListener("click", () => this.#askEmpty());
-      parts.undo.addEventListener("click", () => this.#back(this.#undo));
-      parts["undo-close"].addEventListener("click", () => this.#note(null));
+      this.note = new pvs.UndoNote(parts);
     }
 
     show({ unfinished, trash, jobs, read_only: readOnly }) {
@@ -35,10 +34,11 @@
       write(parts["trash-bytes"], bytes(trash.reduce((sum, one) => sum + one.bytes, 0)));
       if (this.#draw(parts.trash, trash, (one) => this.#thrown(one))) parts["empty-ask"].replaceChildren(); // it asked of others
       this.trash = trash;
-      if (!this.#undo) return;
-      const there = trash.some(({ id }) => id === this.#undo.id);
-      if (this.#undo.seen && !there) this.#note(null); // put back, or emptied, elsewhere
-      else this.#undo.seen ||= there;
+      const offered = this.#offered;
+      if (!offered || this.note.undo !== offered.undo) return;
+      const there = trash.some(({ id }) => id === offered.id);
+      if (offered.seen && !there) this.note.say(""); // put back, or emptied, elsewhere
+      else offered.seen ||= there;
     }
 
     offer(store) {
@@ -74,7 +74,13 @@
 
     #thrown({ id, name, unfinished, bytes: held }) {
       const { item, place, button } = this.#line(name, `${bytes(held)}${unfinished ? ", unfinished" : ""}`, "Put back");
-      button.addEventListener("click", () => this.#back({ id, store: unfinished ? null : name }, place));
+      button.addEventListener("click", async () => {
+        try {
+          await this.#back({ id, store: unfinished ? null : name });
+        } catch (error) {
+          place.replaceChildren(Object.assign(node("p", "pt-problem", error.message), { role: "alert" }));
+        }
+      });
       return item;
     }
 
@@ -106,27 +112,26 @@
         await pvs.json("api/data/close", { id });
         this.onGone(id);
       } catch (error) {
-        this.#note(error.message);
+        this.note.say(error.message);
       }
     }
 
-    #thrownAway(name, undo) {
-      this.#note(`${pvs.data.shortName(name)} is in the trash.`, undo);
+    #thrownAway(name, thrown) {
+      const undo = () => this.#back(thrown);
+      this.#offered = { id: thrown.id, undo, seen: false };
+      this.note.say(`${pvs.data.shortName(name)} is in the trash.`, undo);
       this.parts.undo.focus({ preventScroll: true });
-      this.parts["undo-panel"].scrollIntoView({ block: "nearest" });
       this.onChanged();
     }
 
-    async #back(thrown, place = null) {
+    async #back({ id, store }) {
       try {
-        await pvs.json("api/data/restore", { id: thrown.id });
-        if (this.#undo?.id === thrown.id) this.#note(null);
-        if (thrown.store) this.onBack(thrown.store);
-      } catch (error) {
-        if (place) place.replaceChildren(Object.assign(node("p", "pt-problem", error.message), { role: "alert" }));
-        else this.#note(error.message);
+        await pvs.json("api/data/restore", { id });
+        if (this.#offered?.id === id && this.note.undo === this.#offered.undo) this.note.say("");
+        if (store) this.onBack(store);
+      } finally {
+        this.onChanged();
       }
-      this.onChanged();
     }
 
     #askEmpty() {
@@ -135,18 +140,9 @@
         question: `Delete ${many(trash.length, "thing")} for good? That frees ${held}, and cannot be undone.`,
         act: async () => {
           const { bytes: freed } = await pvs.json("api/data/empty-trash", { ids: trash.map(({ id }) => id) });
-          this.#note(`The trash is empty: ${bytes(freed)} are free again.`);
+          this.note.say(`The trash is empty: ${bytes(freed)} are free again.`);
           this.onChanged();
         } });
-    }
-
-    // The note at the top; null: none. With `undo` it offers to put that back.
-    #note(text, undo = null) {
-      const { parts } = this;
-      this.#undo = undo;
-      write(parts["undo-text"], text || "");
-      parts["undo-panel"].hidden = !text;
-      parts.undo.hidden = !undo;
     }
   };
 })();
