@@ -8,16 +8,10 @@
   const COSTS = [
     ["Generator’s parameters", ({ parameters }) => parameters && number(parameters)],
     ["Clips a second, at the end", ({ clips_per_s: speed }) => speed && number(speed, 1)],
-    ["Time trained", ({ seconds }) => seconds && time(seconds)],
+    ["Time trained", ({ seconds }) => seconds && pvs.duration(seconds)],
     ["Machine", ({ device }) => device],
     ["State", ({ state }) => state],
   ];
-
-  function time(seconds) {
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 1) return `${Math.round(seconds)} s`;
-    return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  }
 
   function cell(tag, text, colour) {
     const node = Object.assign(document.createElement(tag), { textContent: text });

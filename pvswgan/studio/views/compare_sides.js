@@ -7,7 +7,7 @@
   "use strict";
   const pvs = window.pvs;
   pvs.compare = pvs.compare || {};
-  const { KINDS, kimg, option } = pvs;
+  const { kimg, option } = pvs;
 
   pvs.compare.sides = (view) => {
     const { ref, state } = view;
@@ -57,11 +57,7 @@
     function picker(side) {
       const select = document.createElement("select");
       select.setAttribute("aria-label", `Model ${side.place + 1}`);
-      for (const [kind, label] of Object.entries(KINDS)) {
-        const group = Object.assign(document.createElement("optgroup"), { label });
-        group.append(...choices.filter((choice) => choice.kind === kind).map((choice) => option(choice.group, titled(choice))));
-        if (group.children.length) select.append(group);
-      }
+      select.append(...pvs.modelOptions(choices, titled));
       if (side.gone) select.prepend(option(side.group, `${side.name} (gone)`));
       select.value = side.group;
       select.addEventListener("change", () => set(side.place, select.value));

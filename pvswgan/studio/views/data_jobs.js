@@ -6,7 +6,7 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.ImportJobs) return;
-  const { node, write, count, many, duration } = pvs.data;
+  const { node, write, count, many } = pvs.data;
   const STATES = { starting: "starting", running: "running", interrupted: "interrupted", cancelled: "cancelled",
     failed: "failed", done: "finished" }; // as the badge knows them
   const BUTTONS = { cancel: "Cancel", resume: "Resume", forget: "Dismiss", open: "Open" };
@@ -21,7 +21,7 @@
   const OF_FILES = { import: "file", faces: "film" }; // what these commands work through, and the others draw
 
   function sentence(job) {
-    const left = job.eta_s ? `, about ${duration(job.eta_s)} left` : "", thing = OF_FILES[job.words[0]];
+    const left = job.eta_s ? `, about ${pvs.wait(job.eta_s)} left` : "", thing = OF_FILES[job.words[0]];
     const share = !job.total ? ""
       : thing ? `${count(job.done)} of ${many(job.total, thing)}` : `${Math.floor((100 * job.done) / job.total)} %`;
     const made = [share, many(job.clips || 0, "clip"), job.skipped ? `${count(job.skipped)} skipped` : ""].filter(Boolean).join(", ");
@@ -30,7 +30,7 @@
     if (job.state === "running") return job.total ? `${made}${left}` : "Looking for clips…";
     if (job.state === "interrupted") return `Its process is gone (${made}). Resume goes on from there.`;
     if (job.state === "cancelled") return `Stopped at ${made}. Resume goes on from there.`;
-    if (job.state === "done") return job.total ? `${made}, in ${duration(job.seconds)}.` : "This store was there already.";
+    if (job.state === "done") return job.total ? `${made}, in ${pvs.wait(job.seconds)}.` : "This store was there already.";
     return "";
   }
 

@@ -22,13 +22,6 @@
     return `${number.toFixed(2)} TiB`;
   }
 
-  function duration(seconds) {
-    if (typeof seconds !== "number") return "";
-    if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-    return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
-  }
-
   // {name: text} as a list of facts; what has no text is left out.
   function facts(place, pairs) {
     place.replaceChildren(...Object.entries(pairs).filter(([, text]) => text).map(([name, text]) => {
@@ -103,5 +96,5 @@
 
   const query = (url, wishes) => `${url}?${new URLSearchParams(Object.entries(wishes).filter(([, value]) => value !== null))}`;
 
-  pvs.data = { node, write, count, many, bytes, duration, facts, fill, playButton, restUnseen, ask, query };
+  pvs.data = { node, write, count, many, bytes, facts, fill, playButton, restUnseen, ask, query };
 })();

@@ -4,7 +4,7 @@
   const pvs = window.pvs;
   pvs.explorer = pvs.explorer || {};
 
-  const { KINDS, option } = pvs;
+  const { option } = pvs;
   const kimg = (clips) => (clips === null ? "newest" : pvs.kimg(clips));
 
   pvs.explorer.models = (view) => {
@@ -18,14 +18,8 @@
 
     // ---- the list -------------------------------------------------------------------------------------------
     function fillModels() {
-      const groups = Object.fromEntries(
-        Object.entries(KINDS).map(([kind, label]) => [kind, Object.assign(document.createElement("optgroup"), { label })]),
-      );
-      for (const model of models) {
-        const about = model.kind === "run" ? ` · ${kimg(model.checkpoints[0].clips)}${model.state ? ` · ${model.state}` : ""}` : "";
-        groups[model.kind].append(option(model.group, model.name + about));
-      }
-      ref.model.replaceChildren(...Object.values(groups).filter((group) => group.children.length));
+      const about = ({ kind, checkpoints, state: is }) => (kind === "run" ? ` · ${kimg(checkpoints[0].clips)}${is ? ` · ${is}` : ""}` : "");
+      ref.model.replaceChildren(...pvs.modelOptions(models, (model) => model.name + about(model)));
     }
 
     // Shows state.model on the picker, the list of checkpoints and the slider.

@@ -6,8 +6,6 @@
   const ASK = 400; // milliseconds from one look at the fit to the next
   const KEPT = "pvs-explore-fit"; // in sessionStorage: the job that this tab waits for, {id, model}
 
-  const duration = (s) => (s < 60 ? `${Math.max(1, Math.round(s))} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`);
-
   pvs.explorer.projection = (view) => {
     const { ref, store, state, timeline, attempt } = view;
     const target = new pvs.SheetPlayer(ref.target, { timeline });
@@ -86,7 +84,7 @@
       let gone = false;
       for (;;) {
         if (now.steps) ref.fitBar.value = now.step / now.steps;
-        const left = now.eta_s === null ? "" : `, ${duration(now.eta_s)} left`;
+        const left = now.eta_s === null ? "" : `, ${pvs.wait(now.eta_s)} left`;
         const apart = now.distance === null ? "" : `, distance ${now.distance.toFixed(3)}`;
         ref.fitText.textContent = gone ? "The studio does not answer. Is it still running? It is asked again."
           : `Fitting: step ${now.step} of ${now.steps}${left}${apart}`;

@@ -114,7 +114,7 @@
         const about = stage.timed ? "" : "~";
         const cell = (part) => rows[number]?.querySelector(`[data-cost="${part}"]`) ?? pvs.node("td");
         cell("rate").textContent = stage.clips_per_s ? about + +stage.clips_per_s.toPrecision(3) : "–";
-        cell("time").textContent = stage.seconds ? about + pvs.train.duration(stage.seconds) : "–";
+        cell("time").textContent = stage.seconds ? about + pvs.duration(stage.seconds) : "–";
         const memory = cell("memory"), over = stage.memory > answer.free;
         memory.textContent = stage.memory ? bytes(stage.memory) : done ? "–" : "…";
         memory.classList.toggle("pf-over", Boolean(stage.memory) && over);
@@ -132,7 +132,7 @@
     const end = new Date(Date.now() + 1000 * seconds), soon = seconds < 86400;
     const when = end.toLocaleString(undefined, soon ? { hour: "2-digit", minute: "2-digit" } : { dateStyle: "medium" });
     const most = Math.max(...stages.map((stage) => stage.memory ?? 0)), parts = [];
-    parts.push(`About ${pvs.train.duration(seconds)} on ${device} with ${precision}: until ${when} if it starts now.`);
+    parts.push(`About ${pvs.duration(seconds)} on ${device} with ${precision}: until ${when} if it starts now.`);
     if (stages.some((stage) => stage.clips_per_s && !stage.timed)) {
       parts.push("~ is reckoned from the stage before: too slow to time here.");
     }

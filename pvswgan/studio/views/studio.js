@@ -19,7 +19,9 @@
 //   pvs.saveFile(response, name)  an answer as a file, under the name that the server gave or else this one; the name
 //   pvs.isDark()               whether the page is dark now
 //   pvs.kimg(clips), pvs.sizeName({frames, resolution})   as they are told
-//   pvs.KINDS, pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
+//   pvs.duration(seconds), pvs.wait(seconds)   how long a training takes, to the minute; what is waited for, to the second
+//   pvs.option(value, text), pvs.optionGroup(label, ...options)   for lists
+//   pvs.modelOptions(models, text)  option groups by kind: a model each, text(model)
 //   pvs.checkpointOptions(models)   option groups: every checkpoint of every model
 //   pvs.random(seed)           -> next(): numbers in 0..1 (1 left out), the same ones for the same seed
 //   pvs.models()               the list of api/models; pvs.readOnly() from then on: may nothing be written here?
@@ -156,7 +158,7 @@
       const share = told.of ? told.done / told.of : 0, now = performance.now();
       if (!began || share < began.share) began = share ? { share, at: now } : null;
       const gone = began ? share - began.share : 0;
-      const left = gone > 0.02 ? `, about ${Math.max(1, Math.round(((now - began.at) / 1000) * ((1 - share) / gone)))} s left` : "";
+      const left = gone > 0.02 ? `, about ${pvs.wait(((now - began.at) / 1000) * ((1 - share) / gone))} left` : "";
       text.textContent = told.of ? `${told.sentence}: ${told.done} of ${told.of}${left}` : `${told.sentence} …`;
       if (told.of) bar.value = share;
       else bar.removeAttribute("value");
@@ -182,15 +184,30 @@
   };
 
   pvs.isDark = () => document.body.classList.contains("dark") || document.documentElement.classList.contains("dark");
-  pvs.KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
+  const KINDS = { run: "Trainings", file: "Files", asset: "Came with the studio" };
   pvs.kimg = (clips) => `${(clips / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
   pvs.sizeName = ({ frames, resolution }) => `${frames}×${resolution}×${resolution}`;
+  pvs.duration = (seconds) => {
+    if (typeof seconds !== "number") return "–";
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 1) return "under a minute";
+    if (minutes < 60) return `${minutes} min`;
+    if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    return `${Math.round(minutes / 1440)} days`;
+  };
+  pvs.wait = (seconds) => {
+    const whole = Math.max(1, Math.round(seconds));
+    if (whole < 60) return `${whole} s`;
+    return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : pvs.duration(whole);
+  };
   pvs.option = (value, text) => new Option(text, value); // Option sets text, never HTML
   pvs.optionGroup = (label, ...options) => {
     const node = Object.assign(document.createElement("optgroup"), { label });
     node.append(...options);
     return node;
   };
+  pvs.modelOptions = (models, text) => Object.entries(KINDS).map(([kind, label]) => pvs.optionGroup(label,
+    ...models.filter((model) => model.kind === kind).map((model) => pvs.option(model.group, text(model))))).filter((group) => group.children.length);
   // Every checkpoint of every model that /api/models has, newest first.
   pvs.checkpointOptions = (models) => models.map(({ name, checkpoints }) => pvs.optionGroup(name, ...checkpoints.map(({ id, clips }, i) =>
     pvs.option(id, `${name}${clips === null ? "" : ` · ${pvs.kimg(clips)}`}${i === 0 && clips !== null ? " (newest)" : ""}`))));

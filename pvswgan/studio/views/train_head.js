@@ -10,7 +10,7 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.RunHead) return;
-  const { write, hint, badge, number, duration, url } = pvs.train, { kimg } = pvs;
+  const { write, hint, badge, number, url } = pvs.train, { duration, kimg } = pvs;
   const ASKED = { pause: "Pausing", resume: "Resuming", stop: "Stopping", snapshot: "Taking a snapshot" };
 
   pvs.RunHead = class RunHead {

@@ -7,7 +7,7 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.RunList) return;
-  const { write, attribute, badge, duration, ago } = pvs.train;
+  const { write, attribute, badge, ago } = pvs.train;
   // The gravest alert of a run, short (alerts.py has the sentences).
   const ALERTS = { nan: "not a number", collapse: "collapse", frozen: "hardly moves", flicker: "flickers",
     critic: "critic too strong", runaway: "critic runs away", disk: "disk nearly full" };
@@ -73,7 +73,7 @@
 
   function progress(run) {
     const done = typeof run.kimg === "number" ? `${run.kimg.toFixed(1)} kimg` : "";
-    const left = run.state === "running" ? `${duration(run.eta_s)} left` : ago(run.updated);
+    const left = run.state === "running" ? `${pvs.duration(run.eta_s)} left` : ago(run.updated);
     return [done, left].filter(Boolean).join(" · ");
   }
 })();

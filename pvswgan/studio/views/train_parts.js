@@ -23,24 +23,15 @@
 
   const number = (value) => (typeof value === "number" ? String(+value.toPrecision(4)) : "–");
 
-  function duration(seconds) {
-    if (typeof seconds !== "number") return "–";
-    const minutes = Math.round(seconds / 60);
-    if (minutes < 1) return "under a minute";
-    if (minutes < 60) return `${minutes} min`;
-    if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-    return `${Math.round(minutes / 1440)} days`;
-  }
-
   function ago(time) {
     if (typeof time !== "number") return "";
     const seconds = Date.now() / 1000 - time;
     if (seconds < 90) return "just now";
-    if (seconds < 86400) return `${duration(seconds)} ago`;
+    if (seconds < 86400) return `${pvs.duration(seconds)} ago`;
     return new Date(time * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
   }
 
   const url = (run, what) => `api/runs/${encodeURIComponent(run)}/${what}`;
 
-  pvs.train = { write, hint, attribute, badge, number, duration, ago, url };
+  pvs.train = { write, hint, attribute, badge, number, ago, url };
 })();

@@ -12,7 +12,7 @@
   "use strict";
   const pvs = (window.pvs = window.pvs || {});
   if (pvs.StageStrip) return;
-  const { write, attribute, kimg } = pvs.train;
+  const { write, attribute } = pvs.train, { kimg } = pvs;
   const KEPT = "pvs-train-clip"; // in localStorage: the latent that was chosen last
 
   pvs.StageStrip = class StageStrip {
