@@ -1,5 +1,5 @@
-"""The pages' style sheets and scripts. All of them hold on one document: a class is of one page (or of views/studio.css),
-and what a script takes from another is there."""
+"""The pages' style sheets and scripts. All of them hold on one document: a class is of one page (or of
+views/studio.css), and what a script takes from another is there."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_no_class_is_styled_by_two_pages() -> None:
 
 
 def test_what_a_script_takes_from_another_is_there() -> None:
-    """`const { write, url } = pvs.train;`: a name that is not there is undefined, and an error only when it is called."""
+    """`const { write } = pvs.train;`: a name that is not there is undefined, and an error only when it is called."""
     scripts = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.js")}
     text = "\n".join(scripts.values())
     there = {"pvs": set(re.findall(r"\bpvs\.(\w+) = ", text))}
