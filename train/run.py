@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from typing import IO, Any
 import psutil
 import yaml
 
-from pvswgan.files import write_text
+from pvswgan.files import write_bytes
 
 REQUESTS = ("pause", "resume", "stop", "snapshot")
 OPPOSITE = {"pause": "resume", "resume": "pause"}
@@ -58,7 +57,7 @@ class RunFolder:
         """status.json, or None where there is none (yet)."""
         try:
             data = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return data if isinstance(data, dict) else None
 
@@ -70,9 +69,9 @@ class RunFolder:
             if process.status() == psutil.STATUS_ZOMBIE:     # ended, and its parent has not looked yet
                 return False
             born = process.create_time()
-        except (psutil.Error, KeyError, TypeError, ValueError):
+            return abs(born - float(status.get("process_started", born))) < 2
+        except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
             return False
-        return abs(born - float(status.get("process_started", born))) < 2
 
     def state(self) -> str:
         """The state to show: what the status says, but 'stopped' where it says active and the process is gone."""
@@ -83,8 +82,8 @@ class RunFolder:
         """config.yaml as a mapping; empty where it is missing or broken."""
         try:
             data = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError):
-            return {}
+        except (OSError, yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError):
+            return {}                                        # yaml's own constructors raise more than YAMLError
         return data if isinstance(data, dict) else {}
 
     def stats(self, since: int = -1) -> list[dict[str, Any]]:
@@ -142,7 +141,15 @@ def list_runs(root: str | Path) -> list[RunFolder]:
         found = [RunFolder(p) for p in Path(root).iterdir() if (p / "config.yaml").is_file()]
     except OSError:
         return []
-    return sorted(found, key=lambda run: (run.path / "config.yaml").stat().st_mtime, reverse=True)
+    return sorted(found, key=lambda run: _modified(run.path / "config.yaml"), reverse=True)
+
+
+def _modified(path: Path) -> float:
+    """When, in seconds; 0 of what has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 class RunWriter:
@@ -179,10 +186,11 @@ class RunWriter:
         return dict(self._status)
 
     def write_status(self, **changes: Any) -> None:
-        """Change some of the status; the file is replaced whole."""
+        """Change some of the status; the file is replaced whole. Names of files in it may be bytes that are no text."""
         self._status |= changes
         self._status["updated"] = time.time()
-        write_text(self.path / "status.json", json.dumps(finite(self._status), indent=1))
+        text = json.dumps(finite(self._status), indent=1, ensure_ascii=False)
+        write_bytes(self.path / "status.json", text.encode("utf-8", "replace"))
 
     def append_stats(self, line: dict[str, Any]) -> None:
         with open(self.path / "stats.jsonl", "a+b") as file:
@@ -191,7 +199,8 @@ class RunWriter:
             file.write(json.dumps(finite(line)).encode() + b"\n")
 
     def log(self, text: str) -> None:
-        with contextlib.suppress(OSError), open(self.path / "log.txt", "a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), open(self.path / "log.txt", "a", encoding="utf-8",
+                                                errors="backslashreplace") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
 
     def take_requests(self) -> Iterator[str]:
@@ -246,10 +255,18 @@ def _last_byte(file: IO[bytes]) -> bytes:
 def replaced(out: Path) -> Iterator[Path]:
     """An empty folder to fill, which takes OUT's place once all of it is there: whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as made:
-        yield Path(made)
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(made, out)
+    with tempfile.TemporaryDirectory(dir=out.parent) as place:
+        made, before = Path(place) / "made", Path(place) / "before"
+        made.mkdir()
+        yield made
+        if out.exists():
+            out.rename(before)
+        try:
+            made.rename(out)
+        except OSError:
+            if before.exists():
+                before.rename(out)
+            raise
 
 
 def folder_bytes(folder: Path) -> int:

@@ -101,6 +101,7 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     Raises DataError where the store has too few clips, of another size, or too short ones.
     """
     begin = time.perf_counter()
+    facts = _model_facts(model)                              # a training may clear its file away meanwhile
     real = Against.of(model, store, seed, split)
     count = min(clips, real.room())
     if count < LEAST:
@@ -140,7 +141,7 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     values, near, left_out = _compared(sets, looked_at, real.held_out, seed, splits)
     about = extractor.about | {"seconds": round(time.perf_counter() - begin, 1), "date": datetime.now(UTC).isoformat(
         timespec="seconds"), "torch": str(torch.__version__), "store": store.folder.name}
-    return Result(protocol, key_of(protocol), _model_facts(model), values, about, near, left_out)
+    return Result(protocol, key_of(protocol), facts, values, about, near, left_out)
 
 
 def _cache_key(protocol: Mapping[str, Any], model: Model) -> str:

@@ -1,11 +1,14 @@
-"""Answers that several pages give: a known error as a sentence, clips as a picture."""
+"""Answers that several pages give: JSON, a known error as a sentence, clips as a picture."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from fastapi import HTTPException, Response
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 
 from pvswgan.checkpoint import CheckpointError
 from pvswgan.data.format import DataError
@@ -18,6 +21,26 @@ from pvswgan.studio.queue import QueueError
 from pvswgan.studio.train_form import FormError
 
 T = TypeVar("T")
+
+
+class Json(JSONResponse):
+    """JSON whatever is told: names of files may hold bytes that are no text, and one must not spoil a whole list."""
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
+def refused(request: Request, error: Exception) -> Response:
+    """FastAPI's handler of an HTTPException."""
+    assert isinstance(error, HTTPException)
+    return Json({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+def misshapen(request: Request, error: Exception) -> Response:
+    """FastAPI's handler of a request of the wrong shape. Its own tells the input too, which may be a NaN: no JSON."""
+    assert isinstance(error, RequestValidationError)
+    return Json({"detail": [{key: one[key] for key in ("type", "loc", "msg")} for one in error.errors()]}, 422)
 
 
 def asked(call: Callable[..., T], *arguments: object) -> T:

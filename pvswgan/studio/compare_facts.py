@@ -89,7 +89,7 @@ def _costs(config: Mapping[str, Any], run: RunFolder | None) -> dict[str, Any]:
 
         with torch.device("meta"):
             costs["parameters"] = sum(weight.numel() for weight in build_generator(config).parameters())
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError):
         pass  # a configuration that is not there yet, or damaged
     if run is not None:
         rows = compare_stats.rows(run)

@@ -114,12 +114,14 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
 
 
 def save(studio: Studio, opened: Opened, store: str, result: Result) -> Path:
-    """Keep a result with its run, or with what the studio keeps. Raises OSError."""
-    entry = opened.entry
-    folder = studio.settings.runs / (entry.name if entry.kind == "run" else ".studio") / "metrics"
+    """Keep a result with its run, or with what the studio keeps: so too where the run has another name by now, or is
+    gone. Raises OSError."""
+    entry, runs = opened.entry, studio.settings.runs
+    of_run = entry.kind == "run" and (runs / entry.name).is_dir()
     name = f"{result.model['clips']:09d}-{result.key}.json"
     result.about.update(model=entry.id, real=store)
-    return evaluate.save(result, folder / (name if entry.kind == "run" else f"{entry.kind}-{entry.name}-{name}"))
+    return evaluate.save(result, runs / (entry.name if of_run else ".studio") / "metrics"
+                         / (name if of_run else f"{entry.kind}-{entry.name}-{name}"))
 
 
 def found(studio: Studio) -> dict[str, Path]:
@@ -139,9 +141,13 @@ def _read(path: Path, stamp: tuple[int, int]) -> Result | str:
     try:
         if stamp[1] > MOST_BYTES:
             return f"{path.name} is too large for a result ({stamp[1]} bytes)."
-        return Result.from_json(path.read_text(encoding="utf-8"))
+        result = Result.from_json(path.read_text(encoding="utf-8"))
+        _table([("run/its/name", result)], None)  # all that the page tells of it is there
+        return result
     except (OSError, ValueError) as error:
         return f"{path.name} cannot be used: {error}."
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        return f"{path.name} cannot be used: it is damaged, or of another version ({type(error).__name__}: {error})."
 
 
 def read(path: Path) -> Result | str:

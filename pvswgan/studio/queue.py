@@ -17,7 +17,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
 
 from pvswgan.files import write_text
 from pvswgan.studio import processes, train_watch
@@ -25,6 +27,7 @@ from train.run import ACTIVE
 
 LOOK_S = 1.0
 LONGEST = 100
+RunName = Annotated[str, AfterValidator(processes.check_name)]
 _log = logging.getLogger(__name__)
 
 
@@ -32,13 +35,38 @@ class QueueError(RuntimeError):
     """The queue cannot be changed so; the message is a sentence."""
 
 
-class Queue:
-    """The queue of the runs folder `root`.
+class Item(BaseModel):
+    """config: what it was made from. state: waiting; running, then `run` is its run folder's name; or failed: it could
+    not be started, and `note` says why."""
 
-    An item: {"id", "name", "config" (what it was made from), "overrides", "added", "state", "run", "note"}. state is
-    waiting; running, then `run` is its run folder's name; or failed: it could not be started, and `note` says why. An
-    item whose training has ended leaves the queue, however that ended: the run itself tells.
-    """
+    id: Annotated[str, Field(pattern="^[0-9a-f]{12}$")]  # names a file
+    name: RunName
+    config: str
+    overrides: dict[str, Any]
+    added: float
+    state: Literal["waiting", "running", "failed"]
+    run: RunName | None
+    note: str
+
+
+class Removed(BaseModel):
+    """The last item that was taken out, and its place."""
+
+    place: Annotated[int, Field(ge=0, le=LONGEST)]
+    item: Item
+
+
+class Kept(BaseModel):
+    """The file. It is read as it was written by us or not at all: what it names is started, and cleared away."""
+
+    held: bool
+    items: list[Item]
+    removed: Removed | None
+
+
+class Queue:
+    """The queue of the runs folder `root`. An item whose training has ended leaves it, however that ended: the run
+    itself tells."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -133,7 +161,11 @@ class Queue:
         try:
             folder = processes.new_folder(self.root.resolve(), item["name"])
             item.update(state="running", run=folder.name)
-            self._write(queue)  # before the start: should this process die now, the item is not started twice
+            try:
+                self._write(queue)  # before the start: should this process die now, the item is not started twice
+            except OSError:
+                folder.rmdir()  # the next look will try again
+                raise
             return processes.begin(folder, self._copy(item), item["overrides"])
         except processes.ProcessError as error:
             item.update(state="failed", run=None, note=str(error))
@@ -186,14 +218,14 @@ class Queue:
                 raise QueueError(f"{item['name']} is being trained; to end it, stop the run {item['run']}.")
         raise QueueError("That is not in the queue any more: it has begun, or was removed.")
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, keep: bool = False) -> dict[str, Any]:
+        """keep: a file that is not of ours is about to be written over, and is put aside for whoever has written it."""
         try:
-            queue = json.loads(self.file.read_text(encoding="utf-8"))
-            return {"held": bool(queue["held"]), "items": list(queue["items"]), "removed": queue["removed"]}
+            return Kept.model_validate_json(self.file.read_bytes()).model_dump()
         except FileNotFoundError:
             pass
-        except (ValueError, KeyError, TypeError):  # not of ours: kept, for whoever has written it
-            with suppress(OSError):
+        except (ValueError, processes.ProcessError):
+            if keep:
                 self.file.replace(self.file.with_name("queue.broken.json"))
         return {"held": False, "items": [], "removed": None}
 
@@ -206,7 +238,7 @@ class Queue:
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "queue.lock", "a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            queue = self._read()
+            queue = self._read(keep=True)
             before = json.dumps(queue)
             yield queue
             if json.dumps(queue) != before:

@@ -11,14 +11,17 @@ from urllib.parse import urlsplit
 import gradio as gr
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from starlette.routing import Mount
 
 from pvswgan.studio import api, compare, data, evaluate, explore, latents, learn, train
+from pvswgan.studio.answers import Json, misshapen, refused
+from pvswgan.studio.gate import Gate
 from pvswgan.studio.kept import Kept
 from pvswgan.studio.login import LoginFirst
 from pvswgan.studio.models import Models
-from pvswgan.studio.projections import Projections
+from pvswgan.studio.projections import LARGEST, Projections
 from pvswgan.studio.views import css, static_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,8 +105,10 @@ def _name(host: str) -> str | None:
 def create_app(settings: Settings) -> FastAPI:
     """The whole studio as one FastAPI app: our routes first (each behind the guard), then Gradio at "/"."""
     studio = Studio(settings)
-    app = FastAPI(title="PVSWGAN Studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="PVSWGAN Studio", docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Json,
+                  exception_handlers={HTTPException: refused, RequestValidationError: misshapen})
     app.state.studio = studio
+    app.add_middleware(Gate, guard=studio.guard, guard_write=studio.guard_write)
     if settings.auth:
         app.add_middleware(LoginFirst, user=studio.user)
     pages = _pages()
@@ -124,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
+        max_file_size=LARGEST,
         theme=theme(),
         css=css(),
     )

@@ -173,7 +173,7 @@ def plan_of(config: dict[str, Any]) -> GrowthPlan | None:
     known = ("order", "stages", "resolution", "frames", "fade_kimg", "stable_kimg", "total_kimg")
     try:
         return make_plan(**{key: growth[key] for key in known if key in growth})
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

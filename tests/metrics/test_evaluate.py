@@ -333,6 +333,13 @@ def test_progress_is_told_and_ends_it(model, store, tmp_path):
                     ("other real clips", 80, 256), ("samples", 112, 256)]   # and 96 training clips to search
 
 
+def test_a_network_that_its_training_clears_away_meanwhile_is_measured(store, cache, tmp_path):
+    file = _write(tmp_path / "net.safetensors")
+    sha256 = ev.file_hash(file)
+    again = evaluate(checkpoint.load(file), store, clips=48, cache=cache, tell=lambda *_: file.unlink(missing_ok=True))
+    assert again.model["sha256"] == sha256 and not file.exists()
+
+
 def test_too_few_clips_and_other_sizes_are_named(model, store, tmp_path):
     few = open_store("toyfaces", None, 16, frames=8, clips=30, cache=tmp_path)
     with pytest.raises(DataError, match="30 clips that fit.*32 in all at least"):

@@ -117,8 +117,31 @@ def test_files_that_are_no_results_are_named_and_hide_nothing(client: TestClient
         assert answer["tables"] and answer["broken"] == [s for s in answer["broken"] if s.startswith("bad.json cannot")]
         bad.write_text(" " * (page.MOST_BYTES + 1))
         assert "too large" in client.get("/api/evaluate/results").json()["broken"][0]
+        good = json.loads(next((runs / "one" / "metrics").glob("0*.json")).read_text())
+        other = {key: value for key, value in good["protocol"].items() if key != "reals"}
+        charm = {"charm": {"value": 1.0, "floor": 0.0, "ceiling": 2.0}}
+        for change in ({"values": charm}, {"values": {"swd fine": {}}}, {"model": {}},
+                       {"protocol": other, "key": ev.key_of(other)}):
+            bad.write_text(json.dumps(good | change))
+            answer = client.get("/api/evaluate/results").json()
+            assert answer["tables"] and [s[:22] for s in answer["broken"]] == ["bad.json cannot be use"], change
     finally:
         bad.unlink()
+
+
+def test_a_result_of_a_run_that_was_moved_is_kept_with_the_studio(client: TestClient, measured: list[Any],
+                                                                  runs: Path) -> None:
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    opened = studio.models.open("run:two")
+    result = Result.from_json(next((runs / "two" / "metrics").glob("0*.json")).read_text())
+    (runs / "two").rename(runs / "away")
+    try:
+        kept = page.save(studio, opened, page.OWN, result)
+        assert kept.parent == runs / ".studio" / "metrics" and not (runs / "two").exists()
+        assert f"other/.studio/{kept.stem}" in page.found(studio)
+        kept.unlink()
+    finally:
+        (runs / "away").rename(runs / "two")
 
 
 @pytest.mark.parametrize(("wish", "status", "words"), [

@@ -186,10 +186,37 @@ def test_bad_names_and_files_of_others(queue: Queue, started: list[Any]) -> None
     with pytest.raises(ProcessError, match="allowed are"):
         add(queue, "../up")
     queue.folder.mkdir(exist_ok=True)
-    for text in ("{", "[]", json.dumps({"items": 3})):
-        queue.file.write_text(text)
-        assert queue.listed()["items"] == [] and queue.tick() is None
-    assert (queue.folder / "queue.broken.json").read_text() == json.dumps({"items": 3})
+    (victim := queue.root.parent / "victim.yaml").write_text("not of the queue")
+    add(queue, "a")
+    sound = json.loads(queue.file.read_text())
+    (item,) = sound["items"]
+    up = {"place": 0, "item": item | {"id": "../../../victim"}}
+    for other in ({"items": 3}, sound | {"items": [1]}, sound | {"items": [{"id": item["id"]}]},
+                  sound | {"removed": up}, sound | {"items": [item | {"state": "running", "run": "../.."}]}):
+        text = json.dumps(other)
+        for broken in ("{", "[]", text):
+            queue.file.write_text(broken)
+            assert queue.listed()["items"] == [] and queue.tick() is None
+        assert queue.file.read_text() == text, "whoever only looks changes nothing"
+        queue.hold(True)
+        assert (queue.folder / "queue.broken.json").read_text() == text and queue.listed()["held"]
+    assert victim.is_file() and not started
+
+
+def test_on_a_full_disk_no_run_folder_is_left(queue: Queue, started: list[Any],
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    add(queue, "a")
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue_module, "write_text", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                queue.tick()
+    assert not started and [path.name for path in queue.root.iterdir()] == [".studio"]
+    assert queue.tick() == "a"
 
 
 def test_the_watcher_starts_what_waits(queue: Queue, started: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

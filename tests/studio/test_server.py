@@ -108,6 +108,27 @@ def test_nothing_but_a_listed_id_and_sane_numbers_is_taken(tmp_path: Path, bad: 
     assert answer.status_code in (404, 422) and answer.json()["detail"]
 
 
+def test_what_is_no_number_is_answered_with_a_sentence(tmp_path: Path) -> None:
+    test, kind = client(tmp_path), {"content-type": "application/json"}
+    for nonsense in ("NaN", "Infinity", "1e999"):
+        body = f'{{"model": "asset:none", "truncation": {nonsense}}}'
+        answer = test.post("/api/render", content=body, headers=kind)
+        assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "truncation"]
+
+
+def test_what_comes_in_by_gradio_passes_the_same_gate(tmp_path: Path) -> None:
+    file = {"files": ("clip.mp4", b"0000", "video/mp4")}
+    upload = "/gradio_api/upload"
+    assert client(tmp_path).post(upload, files=file).status_code == 200
+    assert client(tmp_path).post(upload, files=file, headers={"origin": "https://elsewhere.org"}).status_code == 403
+    assert client(tmp_path).get("/config", headers={"host": "elsewhere.org"}).status_code == 403
+    refused = client(tmp_path, read_only=True).post(upload, files=file)
+    assert refused.status_code == 403 and "read-only" in refused.json()["detail"]
+    for path in (upload, "/api/render"):
+        much = client(tmp_path).post(path, headers={"content-length": str(10**9)}, content=b"")
+        assert much.status_code == 413 and "allowed: 64 MB" in much.json()["detail"]
+
+
 def test_static_files_are_a_fixed_list(tmp_path: Path) -> None:
     test = client(tmp_path)
     script = test.get("/studio/static/player.js")

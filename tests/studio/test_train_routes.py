@@ -38,6 +38,28 @@ def test_runs_are_found_wherever_they_were_started(client: TestClient, tmp_path:
     assert client.get(f"/{first['url']}").content.startswith(b"\x89PNG")
 
 
+def test_names_that_are_no_text_hide_nothing(client: TestClient, tmp_path: Path) -> None:
+    fakerun.make(tmp_path / "runs" / os.fsdecode(b"caf\xe9"), 500, "stopped")
+    fakerun.make(tmp_path / "runs" / "films", 500, "failed", error=os.fsdecode(b"caf\xe9.mp4 cannot be decoded"))
+    runs = {run["id"]: run for run in client.get("/api/runs").json()["runs"]}
+    assert set(runs) == {"done", "films", "caf?"} and runs["films"]["message"] == "caf?.mp4 cannot be decoded"
+    assert client.get("/api/runs/films/status").status_code == client.get("/api/models").status_code == 200
+
+
+@pytest.mark.parametrize("file, text", [
+    ("config.yaml", "seed: 2024-13-45"), ("config.yaml", "seed: !!bool maybe"), ("config.yaml", "[" * 5000),
+    ("config.yaml", "growth: {resolution: 16, frames: 8, fade_kimg: .inf, stable_kimg: 1}"),
+    ("config.yaml", "network: x"),
+    ("status.json", '{"pid": Infinity}'), ("status.json", f'{{"pid": {os.getpid()}, "process_started": null}}'),
+    ("status.json", "[" * 100000)])
+def test_a_damaged_run_hides_no_other(client: TestClient, tmp_path: Path, file: str, text: str) -> None:
+    fakerun.make(tmp_path / "runs" / "damaged", 500, "running")
+    (tmp_path / "runs" / "damaged" / file).write_text(text)
+    assert {run["id"] for run in client.get("/api/runs").json()["runs"]} == {"done", "damaged"}
+    for route in ("runs/damaged/status", "runs/damaged/alerts", "compare/choices", "compare/facts?ids=run:damaged"):
+        assert client.get(f"/api/{route}").status_code != 500, route
+
+
 def test_a_process_that_is_gone_is_not_called_running(client: TestClient, tmp_path: Path) -> None:
     fakerun.make(tmp_path / "runs" / "killed", 500, "running")
     assert client.get("/api/runs/killed/status").json()["state"] == "stopped"

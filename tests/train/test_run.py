@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from train.run import RunError, RunFolder, RunWriter, list_runs
+from train.run import RunError, RunFolder, RunWriter, list_runs, replaced
 
 
 @pytest.fixture
@@ -78,6 +78,27 @@ def test_broken_folders_are_empty_ones(tmp_path):
     (tmp_path / "status.json").write_text("[1, 2")
     (tmp_path / "config.yaml").write_text("a: [")
     assert RunFolder(tmp_path).status() is None and RunFolder(tmp_path).config() == {}
+
+
+def test_names_that_are_no_text_are_told(writer):
+    name = os.fsdecode(b"caf\xe9.mp4")
+    writer.write_status(message=f"reading {name}")
+    writer.log(f"{name} cannot be decoded")
+    run = RunFolder(writer.path)
+    assert run.status()["message"] == "reading caf?.mp4" and r"caf\udce9.mp4 cannot be decoded" in run.log_tail()
+
+
+def test_a_folder_is_replaced_whole_or_stays(tmp_path):
+    out = tmp_path / "assets" / "model"
+    for text in ("first", "second"):
+        with replaced(out) as made:
+            (made / "file").write_text(text)
+        assert (out / "file").read_text() == text
+    with pytest.raises(OSError, match="No space left"), replaced(out) as made:
+        (made / "file").write_text("half")
+        raise OSError(28, "No space left on device")
+    assert (out / "file").read_text() == "second" and list(out.parent.iterdir()) == [out]
+    assert out.stat().st_mode & 0o777 == out.parent.stat().st_mode & 0o777
 
 
 def test_runs_newest_first(tmp_path):
