@@ -77,7 +77,7 @@ def read_tensors(path: str | Path, under: str = "") -> tuple[dict[str, Tensor], 
                 raise CheckpointError(f"{path} has a damaged header")
             names = [name for name in file.keys() if name.startswith(under)]  # noqa: SIM118
             return {name: file.get_tensor(name) for name in names}, info
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
 
@@ -225,11 +225,16 @@ def load(name: str | Path, device: str | torch.device = "cpu") -> Model:
     if info.get("kind") != "network":
         raise CheckpointError(f"{path} holds a {info.get('kind')} checkpoint; a *-network.safetensors file is wanted")
     try:
+        with torch.device("meta"):                            # before room is made for what a header asks for
+            wanted = build_generator(info["config"]).state_dict()
+        if apart := sorted(name for name in wanted.keys() | tensors.keys()
+                           if name not in wanted or name not in tensors or wanted[name].shape != tensors[name].shape):
+            raise ValueError(f"its tensors are of another network, beginning with {apart[0]}")
         generator = build_generator(info["config"], info.get("replicate"))
         generator.load_state_dict({k: v.float() for k, v in tensors.items()})
         return Model(generator, info["config"], clips=int(info["clips"]), stage=int(info["stage"]),
                      alpha=float(info["alpha"]), path=path, device=device)
-    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not fit its own configuration: {error}") from error
 
 

@@ -119,8 +119,8 @@ def write(clips: Tensor | Pixels, path: str | Path, fps: float = FPS, scale: int
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise VideoError(f"cannot write {path.name!r}; allowed: {', '.join(SUFFIXES)}")
-    if scale < 1 or fps <= 0:
-        raise VideoError(f"scale is {scale} and fps {fps}; allowed: scale 1 or more, fps above 0")
+    if scale < 1 or not 0 < fps <= 1000:
+        raise VideoError(f"scale is {scale} and fps {fps}; allowed: scale 1 or more, fps above 0 and to 1000")
     pixels = to_uint8(clips) if isinstance(clips, Tensor) else clips
     pixels = pixels.repeat(scale, axis=2).repeat(scale, axis=3)
     if path.suffix.lower() == ".png":

@@ -106,10 +106,13 @@ def test_what_cannot_be_loaded_is_named(saved, tmp_path, config):
     with pytest.raises(CheckpointError, match="holds a training checkpoint"):
         pvswgan.load(other)
     wrong = tmp_path / "wrong.safetensors"
-    save_tensors(wrong, {"x": torch.zeros(1)},
-                 {"kind": "network", "config": config, "clips": 0, "stage": 0, "alpha": 1})
-    with pytest.raises(CheckpointError, match="does not fit its own configuration"):
-        pvswgan.load(wrong)
+    tensors, info = read_tensors(saved)
+    growth = config["growth"]
+    vast = config | {"network": config["network"] | {"fmap_base": 10**6, "fmap_max": 10**6}}  # 100 TB and more
+    for broken in (config, config | {"network": [1]}, config | {"growth": growth | {"fade_kimg": float("inf")}}, vast):
+        save_tensors(wrong, {"x": torch.zeros(1)} if broken is config else tensors, info | {"config": broken})
+        with pytest.raises(CheckpointError, match="does not fit its own configuration"):
+            pvswgan.load(wrong)
 
 
 def test_a_name_never_leaves_the_assets_folder(saved, monkeypatch, tmp_path):

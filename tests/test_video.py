@@ -74,6 +74,8 @@ def test_a_strip_is_a_sprite_sheet(tmp_path):
     (lambda p: video.write(_smooth(), p / "clip.mov"), "cannot write 'clip.mov'; allowed: .mp4"),
     (lambda p: video.write(_smooth(), p / "clip.mp4", scale=0), "scale is 0"),
     (lambda p: video.write(_smooth(), p / "clip.gif", fps=0), "fps 0"),
+    (lambda p: video.write(_smooth(), p / "clip.mp4", fps=float("nan")), "fps nan; allowed"),
+    (lambda p: video.write(_smooth(), p / "clip.webp", fps=float("inf")), "fps inf; allowed"),
     (lambda p: video.read(p / "none.mp4"), "none.mp4 cannot be read"),
     (lambda p: video.split_sheet(np.zeros((4, 9, 3), np.uint8), 2), "9x4 pixels does not hold"),
 ])

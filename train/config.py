@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from pvswgan.baselines import SYSTEMS
 from train import checks
+from train.run import YAML_ERRORS
 from train.schema import LOSSES as LOSSES
 from train.schema import Config as Config
 from train.schema import Section as Section
@@ -52,7 +53,7 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise ConfigError(f"{path} is not a text file") from None
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except YAML_ERRORS as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
     return parse(data, overrides, str(path))
 
@@ -100,8 +101,8 @@ def _override(data: dict, text: str) -> None:
             raise ConfigError(f"override {text!r}: {parent} holds a value, not further keys")
     try:
         place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"override {text!r} is not valid YAML: {error}") from None
+    except YAML_ERRORS as error:
+        raise ConfigError(f"override {text!r:.200} is not valid YAML: {error}") from None
 
 
 def _sentences(error: ValidationError) -> list[str]:

@@ -146,6 +146,8 @@ class Trainer:
             try:
                 return path, *read_tensors(path)
             except CheckpointError as error:                  # the one before it may still be good
+                if isinstance(error.__cause__, OSError):      # and so may this one: what is newer would be deleted
+                    raise RunError(f"{error}. Nothing was changed: resume when it can be read") from error
                 self._log(f"{error}; trying the one before")
         if found:
             raise RunError(f"{self.path} has no training checkpoint to resume from ({len(found)} are broken)")

@@ -23,6 +23,8 @@ import yaml
 
 from pvswgan.files import write_bytes
 
+# What yaml.safe_load raises, by its constructors too: seed: 2024-13-45, !!bool maybe, !!timestamp x.
+YAML_ERRORS = (yaml.YAMLError, ValueError, KeyError, AttributeError, TypeError, RecursionError)
 REQUESTS = ("pause", "resume", "stop", "snapshot")
 OPPOSITE = {"pause": "resume", "resume": "pause"}
 ACTIVE = ("starting", "running", "paused")
@@ -82,8 +84,8 @@ class RunFolder:
         """config.yaml as a mapping; empty where it is missing or broken."""
         try:
             data = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError):
-            return {}                                        # yaml's own constructors raise more than YAMLError
+        except (OSError, *YAML_ERRORS):
+            return {}
         return data if isinstance(data, dict) else {}
 
     def stats(self, since: int = -1) -> list[dict[str, Any]]:

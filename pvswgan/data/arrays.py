@@ -11,6 +11,7 @@ beside its clips: whole numbers (N,), under one of the names in LABELS.
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def _layout(path: Path) -> Layout:
     if path.suffix.lower() != ".npy":
         return _look_into(path)
     with open(path, "rb") as file:
-        shape, _, dtype = _header(file)
+        shape, _, dtype = _header(file, path.stat().st_size)
     return Layout("", _order(shape, dtype), shape)
 
 
@@ -93,7 +94,7 @@ def _look_into(path: Path) -> Layout:
         members = [name for name in archive.namelist() if name.endswith(".npy")]
         for member in members:
             with archive.open(member) as file:
-                shape, _, dtype = _header(file)
+                shape, _, dtype = _header(file, archive.getinfo(member).file_size)
             if len(shape) >= _LEAST_RANK:
                 found.append(Layout(member, _order(shape, dtype), shape))
         if len(found) != 1:
@@ -110,7 +111,7 @@ def _labels(archive: zipfile.ZipFile, member: str, clips: int) -> tuple[int, ...
     name = member.removesuffix(".npy")
     allowed = f"allowed: ({clips},) of whole numbers from 0 to {_MOST_LABELS - 1}, one for each clip"
     with archive.open(member) as file:
-        shape, _, dtype = _header(file)
+        shape, _, dtype = _header(file, archive.getinfo(member).file_size)
     if shape != (clips,) or dtype.kind not in "biu":
         raise BadFile(f"has labels ({name}) that are {dtype} {shape}; {allowed}")
     with archive.open(member) as file:
@@ -121,13 +122,16 @@ def _labels(archive: zipfile.ZipFile, member: str, clips: int) -> tuple[int, ...
     return tuple(map(int, values))
 
 
-def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """(shape, Fortran order, type) of an array that begins here; afterwards the file stands at its numbers."""
+def _header(file: Any, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """(shape, Fortran order, type) of an array that begins here; afterwards the file stands at its numbers. size: of
+    the file, in bytes. Raises BadFile, also where the array would be larger: nobody should make room for it."""
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(file)
     if dtype.hasobject:
         raise BadFile("holds Python objects, which are not read: they could run any code")
+    if math.prod(shape) * dtype.itemsize > size:
+        raise BadFile(f"ends before its last clip: {dtype} {shape} takes more than {size} bytes")
     return shape, fortran, dtype
 
 
@@ -221,7 +225,7 @@ def _clips(path: Path, layout: Layout, first: int, last: int) -> Iterator[tuple[
         yield from ((index, np.asarray(mapped if whole else mapped[index])) for index in range(first, last))
         return
     with zipfile.ZipFile(path) as archive, archive.open(layout.member) as file:
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = _header(file, archive.getinfo(layout.member).file_size)
         if fortran:
             raise BadFile("is stored in Fortran's order; save it again from numpy.ascontiguousarray(...)")
         one = shape if whole else shape[1:]

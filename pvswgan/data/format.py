@@ -113,7 +113,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         meta = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{folder} is not a clip store: {file} cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{file} is damaged: {error}") from error
     version = meta.get("version") if isinstance(meta, dict) else None
     if version != VERSION:
@@ -126,4 +126,10 @@ def read_meta(folder: Path) -> dict[str, Any]:
     columns = [meta[name] for name in COLUMNS]
     if not all(isinstance(column, list) and 0 < len(column) == len(columns[0]) for column in columns):
         raise DataError(f"{file} is damaged: {', '.join(COLUMNS)} must be equally long and not empty")
+    try:
+        named = [name for shard in meta["shards"] for name in shard["files"]]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{file} is damaged: its shards are none ({error})") from error
+    if strange := [name for name in named if not _FILE.fullmatch(name)]:   # they are opened: no way out of the folder
+        raise DataError(f"{file} is damaged: a shard's file is called {strange[0]!r}")
     return meta

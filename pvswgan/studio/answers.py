@@ -31,15 +31,13 @@ class Json(JSONResponse):
         return text.encode("utf-8", "replace")
 
 
-def refused(request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: HTTPException) -> Response:
     """FastAPI's handler of an HTTPException."""
-    assert isinstance(error, HTTPException)
     return Json({"detail": error.detail}, error.status_code, headers=error.headers)
 
 
-def misshapen(request: Request, error: Exception) -> Response:
+async def misshapen(request: Request, error: RequestValidationError) -> Response:
     """FastAPI's handler of a request of the wrong shape. Its own tells the input too, which may be a NaN: no JSON."""
-    assert isinstance(error, RequestValidationError)
     return Json({"detail": [{key: one[key] for key in ("type", "loc", "msg")} for one in error.errors()]}, 422)
 
 

@@ -86,7 +86,8 @@ class Api:
         with self._asked(request):
             n, seed = _whole("n", n, 1, MOST_CLIPS), _whole("seed", seed, 0, LARGEST_SEED)
             opened = self._studio.models.open(str(model))
-            seeds = {name: _whole(f"parts[{name!r}]", of, 0, LARGEST_SEED) for name, of in (parts or {}).items()}
+            named = _named("parts", parts, "{part: seed}").items()
+            seeds = {name: _whole(f"parts[{name!r}]", of, 0, LARGEST_SEED) for name, of in named}
             z = opened.model.with_parts(latents.sample_latents(n, opened.model.latent_dim, seed), seeds)
             return self._file(opened, z, truncation, format, f"sample-seed{seed}")
 
@@ -134,8 +135,9 @@ class Api:
         Refused in a read-only studio."""
         with self._asked(request, write=True):
             item = train_form.find(str(configuration))
-            config = train_form.from_changes(item, changes or {})
-            if problem := train_form.data_problem(config.data, "data.path" in (changes or {})):
+            changes = _named("changes", changes, "{key: value}")
+            config = train_form.from_changes(item, changes)
+            if problem := train_form.data_problem(config.data, "data.path" in changes):
                 raise ValueError(problem)
             changed = train_form.overrides(item, config)
             return processes.start(self._studio.settings.runs, str(name) or item.id, item.path, changed)
@@ -196,6 +198,12 @@ def _uploaded(file: Any) -> bytes:
     if path.stat().st_size > LARGEST:
         raise ValueError(f"the file is too large; allowed: {LARGEST // 2**20} MB")
     return path.read_bytes()
+
+
+def _named(name: str, value: Any, allowed: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"{name} is {value!r:.100}: allowed: {allowed}")
+    return value or {}
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

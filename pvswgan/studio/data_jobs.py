@@ -120,6 +120,8 @@ def resume(id: str) -> None:
             raise JobError("This import needs no resume: it is running, or done.")
         _wait_for_end(folder)
         job = _read(folder / "job.json")
+        if not isinstance(job.get("words"), list):
+            raise JobError(f"{folder / 'job.json'} is damaged: nobody knows what was to be imported. Start it anew.")
         _write(folder, job | {"cancel": False, "began": time.time()})
         (folder / "cancel").unlink(missing_ok=True)
         (folder / "status.json").unlink(missing_ok=True)
@@ -200,7 +202,7 @@ def _read(file: Path) -> dict[str, Any]:
     """A JSON object; empty where the file is missing, half-written or something else."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from train import config as schema
@@ -64,7 +65,7 @@ class Field:
             return [part.strip() for part in text.split(",") if part.strip()]
         if self.kind == "stages":
             sizes = _SIZE.findall(text)
-            whole = sizes and not re.sub(r"[\s,;]", "", _SIZE.sub("", text))
+            whole = sizes and max(map(len, chain(*sizes))) < 10 and not re.sub(r"[\s,;]", "", _SIZE.sub("", text))
             return [[int(t), int(h)] for t, h in sizes] if whole else parse(text)
         if self.kind == "text" or (self.kind == "choice" and not self.choices[0].isdigit()):
             return text

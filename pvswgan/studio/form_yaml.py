@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from train.run import YAML_ERRORS
+
 LONGEST = 50_000  # characters of text
 DEEPEST = 20  # levels
 
@@ -76,11 +78,11 @@ def read(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         what = " ".join(filter(None, (error.context, error.problem)))
         raise YamlError(mark.line + 1 if mark else 1, f"This is not valid YAML: {what}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except YAML_ERRORS as error:
         raise YamlError(1, f"This is not valid YAML: {error}.") from None
     if root is None or data is None:
         return Document(text, {}, None)
-    if not isinstance(root, MappingNode):
+    if not isinstance(root, MappingNode) or not isinstance(data, dict):
         raise YamlError(root.start_mark.line + 1, "A configuration has keys and values, such as “seed: 0”.")
     return Document(text, data, root)
 

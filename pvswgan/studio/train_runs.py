@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
@@ -80,7 +80,7 @@ def media_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     root = studio.settings.runs
 
     @api.get("/{run}/stats")
-    def stats(run: str, since: int = 0) -> dict[str, Any]:
+    def stats(run: str, since: Annotated[int, Query(ge=0, le=2**53)] = 0) -> dict[str, Any]:
         return new_rows(find(root, run).path / "stats.jsonl", since)
 
     @api.get("/{run}/samples")

@@ -209,6 +209,7 @@ def test_open_refuses_what_is_no_store(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("{", "is damaged"),
+        ("[" * 100000, "is damaged"),
         ("[]", "version None"),
         ('{"version": 1}', "version 1; this program reads version 2: import the data again"),
         ('{"version": 2}', "its checksum is not that"),
@@ -224,7 +225,8 @@ def test_open_refuses_a_damaged_meta(tmp_path: Path, clips: list[np.ndarray], te
 @pytest.mark.parametrize(
     "change",
     [{"lengths": []}, {"lengths": [1]}, {"lengths": ["x", 1, 2]}, {"resolution": "a"}, {"fps": 3}, {"shards": []},
-     {"shards": [{"clips": 2}, {"clips": 0}]}, {"classes": 3, "chunks": 3, "compact": "h264"}],
+     {"shards": [{"clips": 2}, {"clips": 0}]}, {"shards": [{"files": {"../outside": {}}}]},
+     {"shards": [{"files": {"/etc/hostname": {}}}]}, {"classes": 3, "chunks": 3, "compact": "h264"}],
 )
 def test_open_refuses_values_that_do_not_fit(
     tmp_path: Path, clips: list[np.ndarray], change: dict[str, object]

@@ -111,6 +111,8 @@ def test_clips_are_those_of_the_library(client: Client, place: Path) -> None:
         ("/sample", (MODEL, 1, 0, 1.0, "exe"), "format is 'exe'"),
         ("/sample", (MODEL, 1, 0, 1.0, "mp4", {"content": 5}), "no part 'content': they are of one piece"),
         ("/sample", (MODEL, 1, 0, 1.0, "mp4", {"content": -5}), "parts['content'] is -5"),
+        ("/sample", (MODEL, 1, 0, 1.0, "mp4", [1]), "parts is [1]: allowed: {part: seed}"),
+        ("/start", ("tiny", "", ["seed"]), "changes is ['seed']: allowed: {key: value}"),
         ("/start", ("../x",), "There is no configuration"),
         ("/start", ("tiny", "../x"), "cannot be used for a run"),
         ("/start", ("tiny", "", {"train.lr": -1}), "train.lr is -1"),

@@ -139,7 +139,7 @@ def test_an_id_is_looked_up_and_never_a_path(id: str, tmp_path: Path) -> None:
     assert (tmp_path / "cache" / ".jobs" / "one").is_dir()
 
 
-RUBBISH = ["", "[1]", "{", "\xff", '{"state": 7, "pid": "x"}', '{"pid": -1, "state": "running"}']
+RUBBISH = ["", "[1]", "{", "[" * 100000, "\xff", '{"state": 7, "pid": "x"}', '{"pid": -1, "state": "running"}']
 
 
 @pytest.mark.parametrize("text", RUBBISH)
@@ -147,6 +147,16 @@ def test_a_damaged_status_is_no_end_of_the_list(text: str) -> None:
     past("bad")
     (data_jobs.root() / "bad" / "status.json").write_text(text, encoding="latin-1")
     assert [job["id"] for job in data_jobs.listed()] == ["bad"]
+
+
+def test_what_was_asked_and_cannot_be_read_is_told_and_nothing_is_lost() -> None:
+    past("bad")
+    folder = data_jobs.root() / "bad"
+    (folder / "job.json").write_text("{}")
+    (folder / "status.json").write_text(json.dumps({"state": "cancelled"}))
+    with pytest.raises(data_jobs.JobError, match=r"job.json is damaged"):
+        data_jobs.resume("bad")
+    assert json.loads((folder / "status.json").read_text()) == {"state": "cancelled"}
 
 
 def test_what_was_done_long_ago_is_forgotten_what_failed_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,9 @@ def test_a_text_that_cannot_be_edited_in_place_is_written_anew() -> None:
         ("seed: " + "[" * 30, 1, "deeper than"),
         ("a: !!python/object/apply:os.system [ls]", 1, "not valid YAML"),
         ("seed: \x00", 1, "not valid YAML"),
+        ("seed: !!bool maybe", 1, "not valid YAML"),
+        ("seed: !!timestamp x", 1, "not valid YAML"),
+        ("--- !!set {train}", 1, "keys and values"),
     ],
 )
 def test_text_that_is_no_configuration_says_where(text: str, line: int, words: str) -> None:
@@ -209,6 +212,7 @@ def test_listed_stages_rule_and_a_named_order_ends_them(client: TestClient) -> N
         ({"growth.total_kimg": "1"}, "growth.total_kimg", "growth.total_kimg is 1"),
         ({"train.batch": "8, 8"}, "train.batch", "2 values"),
         ({"growth.stages": "4x4, 4x16"}, "growth.stages", "stage 1"),
+        ({"growth.stages": f"{'9' * 5000}x4"}, "growth.stages", "growth.stages"),
         ({"data.source": "strips"}, "data.path", "data.path is missing"),
         ({"device": "tpu"}, "device", "tpu"),
     ],

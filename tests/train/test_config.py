@@ -95,7 +95,8 @@ def test_all_faults_at_once():
 @pytest.mark.parametrize("text, words", [
     ("a: [", "is not valid YAML"),
     ("- 1\n- 2", "expected keys and values, got list"),
-    ("!!python/object/apply:os.system ['true']", "is not valid YAML"),
+    ("!!python/object/apply:os.system ['true']", "is not valid YAML"), ("seed: 2024-13-45", "c.yaml is not valid YAML"),
+    ("seed: !!bool maybe", "c.yaml is not valid YAML"), ("[" * 5000, "c.yaml is not valid YAML"),
 ])
 def test_files_that_are_no_configuration(tmp_path, text, words):
     path = tmp_path / "c.yaml"
@@ -106,8 +107,10 @@ def test_files_that_are_no_configuration(tmp_path, text, words):
         load(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("override, words", [("train.batch", "allowed is key=value"), ("seed.x=1", "holds a value"),
-                                             ("seed=[", "not valid YAML"), ("train.nope=1", "train.nope is not a key")])
+@pytest.mark.parametrize("override, words", [
+    ("train.batch", "allowed is key=value"), ("seed.x=1", "holds a value"), ("seed=[", "not valid YAML"),
+    ("seed=2024-13-45", "'seed=2024-13-45' is not valid YAML"), ("seed=!!bool maybe", "not valid YAML"),
+    ("train.nope=1", "train.nope is not a key")])
 def test_overrides_are_checked_too(override, words):
     with pytest.raises(ConfigError, match=words):
         parse({"seed": 1} | FACES, [override])

@@ -245,6 +245,20 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     assert int(network_checkpoints(tmp_path)[-1].name[:9]) <= trainer.engine.clips
 
 
+def test_a_checkpoint_that_cannot_be_read_just_now_is_not_given_up(tmp_path, monkeypatch):
+    _train(tmp_path, tiny.config())
+    there = training_checkpoints(tmp_path)
+
+    def failing(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pvswgan.checkpoint, "safe_open", failing)
+        with pytest.raises(RunError, match="Input/output error. Nothing was changed"):
+            Trainer(tiny.config(), tmp_path, resume=True, say=_quiet)
+    assert training_checkpoints(tmp_path) == there
+
+
 @pytest.mark.slow
 def test_a_full_disk_fails_the_run_with_a_sentence(tmp_path, monkeypatch):
     import train.loop

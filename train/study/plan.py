@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pvswgan.metrics.against import LEAST
 from pvswgan.metrics.report import flat
 from train.config import Config, ConfigError, parse
+from train.run import YAML_ERRORS
 from train.schema import Real, Section, Whole
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
@@ -108,7 +109,7 @@ def load(path: Path) -> Study:
         study = Study.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"cannot read the study {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except YAML_ERRORS as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}"
