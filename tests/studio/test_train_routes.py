@@ -50,11 +50,11 @@ def test_names_that_are_no_text_hide_nothing(client: TestClient, tmp_path: Path)
     ("config.yaml", "seed: 2024-13-45"), ("config.yaml", "seed: !!bool maybe"), ("config.yaml", "[" * 5000),
     ("config.yaml", "growth: {resolution: 16, frames: 8, fade_kimg: .inf, stable_kimg: 1}"),
     ("config.yaml", "network: x"),
-    ("status.json", '{"pid": Infinity}'), ("status.json", f'{{"pid": {os.getpid()}, "process_started": null}}'),
+    ("status.json", '{"pid": Infinity}'), ("status.json", '{"pid": PID, "process_started": null}'),
     ("status.json", "[" * 100000)])
 def test_a_damaged_run_hides_no_other(client: TestClient, tmp_path: Path, file: str, text: str) -> None:
     fakerun.make(tmp_path / "runs" / "damaged", 500, "running")
-    (tmp_path / "runs" / "damaged" / file).write_text(text)
+    (tmp_path / "runs" / "damaged" / file).write_text(text.replace("PID", str(os.getpid())))
     assert {run["id"] for run in client.get("/api/runs").json()["runs"]} == {"done", "damaged"}
     for route in ("runs/damaged/status", "runs/damaged/alerts", "compare/choices", "compare/facts?ids=run:damaged"):
         assert client.get(f"/api/{route}").status_code != 500, route
