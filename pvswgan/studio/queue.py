@@ -56,8 +56,8 @@ class Removed(BaseModel):
     item: Item
 
 
-class Kept(BaseModel):
-    """The file. It is read as it was written by us or not at all: what it names is started, and cleared away."""
+class QueueFile(BaseModel):
+    """It is read as it was written by us or not at all: what it names is started, and cleared away."""
 
     held: bool
     items: list[Item]
@@ -112,7 +112,7 @@ class Queue:
         with self._changing() as queue:
             items, place = queue["items"], self._place(queue, id, "waiting")
             least = sum(item["state"] == "running" for item in items)
-            items.insert(max(least, place + by), items.pop(place))
+            items.insert(min(max(least, place + by), len(items)), items.pop(place))
 
     def remove(self, id: str) -> None:
         """Take an item out that has not begun. The last one taken out can be put back. Raises QueueError."""
@@ -221,7 +221,7 @@ class Queue:
     def _read(self, keep: bool = False) -> dict[str, Any]:
         """keep: a file that is not of ours is about to be written over, and is put aside for whoever has written it."""
         try:
-            return Kept.model_validate_json(self.file.read_bytes()).model_dump()
+            return QueueFile.model_validate_json(self.file.read_bytes()).model_dump()
         except FileNotFoundError:
             pass
         except (ValueError, processes.ProcessError):

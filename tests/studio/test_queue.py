@@ -104,6 +104,9 @@ def test_order_removal_undo_and_hold(queue: Queue, started: list[Any]) -> None:
     assert names(queue) == ["c", "b"]
     queue.put_back(a)
     assert names(queue) == ["a", "c", "b"]
+    queue.move(a, 10**20)
+    assert names(queue) == ["c", "b", "a"]
+    queue.move(a, -(10**20))
     queue.hold(False)
     assert queue.tick() == "a"
     queue.move(b, -9)
