@@ -77,7 +77,9 @@ def read_tensors(path: str | Path, under: str = "") -> tuple[dict[str, Tensor], 
                 raise CheckpointError(f"{path} has a damaged header")
             names = [name for name in file.keys() if name.startswith(under)]  # noqa: SIM118
             return {name: file.get_tensor(name) for name in names}, info
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError, RecursionError) as error:
+    except CheckpointError:
+        raise
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
 
 

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import pvswgan
 from pvswgan import checkpoint, video
@@ -112,6 +113,10 @@ def test_what_cannot_be_loaded_is_named(saved, tmp_path, config):
     for broken in (config, config | {"network": [1]}, config | {"growth": growth | {"fade_kimg": float("inf")}}, vast):
         save_tensors(wrong, {"x": torch.zeros(1)} if broken is config else tensors, info | {"config": broken})
         with pytest.raises(CheckpointError, match="does not fit its own configuration"):
+            pvswgan.load(wrong)
+    for header in (f'{{"clips": {"9" * 5000}}}', "[" * 100000, "{"):      # of more digits than Python reads
+        save_file(tensors, wrong, metadata={"format": checkpoint.FORMAT, "info": header})
+        with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
             pvswgan.load(wrong)
 
 

@@ -23,8 +23,8 @@ import yaml
 
 from pvswgan.files import write_bytes
 
-# What yaml.safe_load raises, by its constructors too: seed: 2024-13-45, !!bool maybe, !!timestamp x.
-YAML_ERRORS = (yaml.YAMLError, ValueError, KeyError, AttributeError, TypeError, RecursionError)
+# What yaml.safe_load raises, by its constructors too: seed: 2024-13-45, !!bool maybe, !!timestamp x, !!int "".
+YAML_ERRORS = (yaml.YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError, RecursionError)
 REQUESTS = ("pause", "resume", "stop", "snapshot")
 OPPOSITE = {"pause": "resume", "resume": "pause"}
 ACTIVE = ("starting", "running", "paused")

@@ -112,10 +112,10 @@ def _labels(archive: zipfile.ZipFile, member: str, clips: int) -> tuple[int, ...
     allowed = f"allowed: ({clips},) of whole numbers from 0 to {_MOST_LABELS - 1}, one for each clip"
     with archive.open(member) as file:
         shape, _, dtype = _header(file, archive.getinfo(member).file_size)
-    if shape != (clips,) or dtype.kind not in "biu":
-        raise BadFile(f"has labels ({name}) that are {dtype} {shape}; {allowed}")
-    with archive.open(member) as file:
-        values = npy.read_array(file, allow_pickle=False)
+        if shape != (clips,) or dtype.kind not in "biu":
+            raise BadFile(f"has labels ({name}) that are {dtype} {shape}; {allowed}")
+        # Not npy.read_array: it makes room first, and an archive's directory may claim more than the member holds.
+        values = np.frombuffer(_exactly(file, clips * dtype.itemsize), dtype)  # type: ignore[arg-type]
     least, most = int(values.min()), int(values.max())
     if least < 0 or most >= _MOST_LABELS:
         raise BadFile(f"has labels ({name}) from {least} to {most}; {allowed}")
@@ -139,7 +139,7 @@ def _order(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     """What the axes are. Raises BadFile."""
     if dtype.kind not in "biuf":
         raise BadFile(f"holds {dtype}; allowed: bytes, whole numbers, or floats")
-    if 0 in shape:
+    if any(side < 1 for side in shape):
         raise BadFile(f"is {shape}: it holds no pixel")
     if len(shape) == 5:
         for place, order in ((4, "NTHWC"), (2, "NTCHW"), (1, "NCTHW")):

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pvswgan.data import codec
+
 VERSION = 2
 LOWEST = 4  # pixels a side where every growth plan begins
 HIGHEST = 1024  # up to here a box mean of bytes is still exact in float32, whatever the number of halvings
@@ -126,10 +128,12 @@ def read_meta(folder: Path) -> dict[str, Any]:
     columns = [meta[name] for name in COLUMNS]
     if not all(isinstance(column, list) and 0 < len(column) == len(columns[0]) for column in columns):
         raise DataError(f"{file} is damaged: {', '.join(COLUMNS)} must be equally long and not empty")
-    try:
-        named = [name for shard in meta["shards"] for name in shard["files"]]
+    if meta["compact"] not in (None, codec.NAME):             # also the suffix of files
+        raise DataError(f"{file} is damaged: compact is {meta['compact']!r:.100}; allowed: null, {codec.NAME!r}")
+    try:                                                      # they are opened: no way out of the folder
+        strange = [name for shard in meta["shards"] for name in shard["files"] if not _FILE.fullmatch(name)]
     except (KeyError, TypeError) as error:
         raise DataError(f"{file} is damaged: its shards are none ({error})") from error
-    if strange := [name for name in named if not _FILE.fullmatch(name)]:   # they are opened: no way out of the folder
-        raise DataError(f"{file} is damaged: a shard's file is called {strange[0]!r}")
+    if strange:
+        raise DataError(f"{file} is damaged: a shard's file is called {strange[0]!r:.100}")
     return meta

@@ -191,8 +191,6 @@ class ClipStore:
         """uint8 (span, R, R, 3) from the chunks of video that hold these frames."""
         from pvswgan.data import codec
 
-        if self._codec != codec.NAME:
-            raise DataError(f"{self.folder} is kept as {self._codec}; this program reads {codec.NAME}")
         sizes, length = self._chunks[resolution][clip], int(self.lengths[clip])
         ends = np.cumsum(sizes) + self._bytes[resolution][clip]
         data = self._map(int(self._shard[clip]), resolution)

@@ -173,14 +173,16 @@ def test_python_objects_are_never_read(data: Path) -> None:
         arrays.look(data / "a.npy")
 
 
+def claim(shape: tuple[int, ...], kind: str) -> bytes:
+    """The header of an array, without its numbers."""
+    header = BytesIO()
+    npy.write_array_header_1_0(header, {"descr": kind, "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_no_room_is_made_for_what_a_header_only_claims(data: Path, suffix: str) -> None:
     """A file of some hundred bytes; its labels would take 728 TiB."""
-    def claim(shape: tuple[int, ...], kind: str) -> bytes:
-        header = BytesIO()
-        npy.write_array_header_1_0(header, {"descr": kind, "fortran_order": False, "shape": shape})
-        return header.getvalue()
-
     many, file = 10**14, data / f"a.{suffix}"
     if suffix == "npy":
         file.write_bytes(claim((many, 4, 8, 8, 3), "|u1"))
@@ -190,6 +192,29 @@ def test_no_room_is_made_for_what_a_header_only_claims(data: Path, suffix: str) 
             archive.writestr("labels.npy", claim((many,), "<i8"))
     with pytest.raises(BadFile, match="ends before its last clip"):
         arrays.look(file)
+
+
+def test_no_room_is_made_for_what_an_archives_directory_only_claims(data: Path) -> None:
+    """The directory says 2 GB of each member; its labels would take 1.6 GB."""
+    many, file = 2 * 10**8, data / "a.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("clips.npy", claim((many, 1, 1, 1, 1), "|u1"))
+        archive.writestr("labels.npy", claim((many,), "<i8"))
+        for entry in archive.filelist:
+            entry.file_size = 2 * 10**9
+    tracemalloc.start()
+    with pytest.raises(BadFile):
+        arrays.look(file)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10**8
+
+
+def test_a_side_below_nothing_is_no_clip(data: Path) -> None:
+    (data / "a.npy").write_bytes(claim((-1, 4, 8, 8, 3), "|u1") + bytes(1000))
+    with pytest.raises(BadFile, match=r"is \(-1, 4, 8, 8, 3\): it holds no pixel"):
+        arrays.look(data / "a.npy")
+    assert arrays.count(data / "a.npy") == 1
 
 
 def test_broken_files_are_named_beside_good_ones(data: Path) -> None:

@@ -139,6 +139,7 @@ def test_a_text_that_cannot_be_edited_in_place_is_written_anew() -> None:
         ("seed: \x00", 1, "not valid YAML"),
         ("seed: !!bool maybe", 1, "not valid YAML"),
         ("seed: !!timestamp x", 1, "not valid YAML"),
+        ('seed: !!int ""', 1, "not valid YAML"),
         ("--- !!set {train}", 1, "keys and values"),
     ],
 )

@@ -102,6 +102,11 @@ def test_statistics_come_in_parts_and_start_over_when_the_file_does(tmp_path: Pa
     json.dumps(second, allow_nan=False)
 
 
+@pytest.mark.parametrize("since", [-1, 2**70])
+def test_statistics_begin_where_a_file_can(client: TestClient, since: int) -> None:
+    assert client.get(f"/api/runs/done/stats?since={since}").status_code == 422
+
+
 # ---- who may ask -----------------------------------------------------------------------------------------
 
 

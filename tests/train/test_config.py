@@ -110,6 +110,7 @@ def test_files_that_are_no_configuration(tmp_path, text, words):
 @pytest.mark.parametrize("override, words", [
     ("train.batch", "allowed is key=value"), ("seed.x=1", "holds a value"), ("seed=[", "not valid YAML"),
     ("seed=2024-13-45", "'seed=2024-13-45' is not valid YAML"), ("seed=!!bool maybe", "not valid YAML"),
+    ("seed=" + "[" * 5000, r"'seed=\[+ is not valid YAML"),
     ("train.nope=1", "train.nope is not a key")])
 def test_overrides_are_checked_too(override, words):
     with pytest.raises(ConfigError, match=words):

@@ -117,6 +117,14 @@ def test_what_is_wrong_with_a_study_is_said(tmp_path, changes, said):
         plan.load(written(tmp_path, **changes))
 
 
+@pytest.mark.parametrize("text", ["seeds: [", "seeds: 2024-13-45", "seeds: !!bool maybe", "[" * 5000])
+def test_a_study_that_is_no_yaml_is_named(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="study.yaml is not valid YAML"):
+        plan.load(path)
+
+
 @pytest.mark.parametrize(("file", "arms", "minutes"), [
     ("study.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "space-first", "time-first", "mocogan", "tgan",
                     "videogan"], 15),

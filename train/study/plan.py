@@ -109,11 +109,11 @@ def load(path: Path) -> Study:
         study = Study.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"cannot read the study {path}: {error.strerror}") from None
-    except YAML_ERRORS as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    except ValidationError as error:
+    except ValidationError as error:                          # a ValueError, as some of YAML's are
         raise ConfigError("\n".join(f"{path}: {'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}"
                                     for e in error.errors())) from None
+    except YAML_ERRORS as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
     if study.reference not in study.arms:
         raise ConfigError(f"{path}: reference is {study.reference!r}; allowed: {', '.join(study.arms)}")
     if bad := [arm for arm in study.arms if not NAME.fullmatch(arm)]:
