@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pvswgan.checkpoint import CheckpointError
 from pvswgan.data.format import DataError
 from pvswgan.metrics.extractors import ExtractorError
-from pvswgan.studio.data_stores import UnknownStoreError, plain
+from pvswgan.studio.data_stores import UnknownStoreError
 from pvswgan.studio.kept import KeptError, UnknownKeptError
 from pvswgan.studio.models import Sheet, TooMuchError, UnknownModelError
 from pvswgan.studio.processes import ProcessError
@@ -45,10 +45,8 @@ def asked(call: Callable[..., T], *arguments: object) -> T:
     """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
     try:
         return call(*arguments)
-    except (UnknownModelError, UnknownKeptError) as error:
+    except (UnknownModelError, UnknownKeptError, UnknownStoreError) as error:
         raise HTTPException(404, str(error)) from error
-    except UnknownStoreError as error:
-        raise HTTPException(404, plain(str(error))) from error
     except (DataError, KeptError, ProcessError, QueueError) as error:
         raise HTTPException(409, str(error)) from error
     except (CheckpointError, ExtractorError, TooMuchError, FormError, OSError) as error:

@@ -61,7 +61,7 @@ class Sentences(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError as error:
-                raise HTTPException(422, data_stores.plain(" ".join(map(_complaint, error.errors())))) from error
+                raise HTTPException(422, " ".join(map(_complaint, error.errors()))) from error
 
         return sentence
 
@@ -98,13 +98,13 @@ def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
         words, problems = _asked(data_form.words, wish, look)
         size = None if problems or not look else data_form.size(wish)
         room = size and {"bytes": size, "free": _asked(data_form.free)}
-        return data_stores.plain({"command": data_form.shown(words), "problems": problems, "room": room})
+        return {"command": data_form.shown(words), "problems": problems, "room": room}
 
     @api.post("/import", dependencies=writes)
     def start(wish: data_form.Wish) -> dict[str, str]:
         words, problems = _asked(data_form.words, wish)
         if problems:
-            raise HTTPException(422, data_stores.plain(" ".join(problems.values())))
+            raise HTTPException(422, " ".join(problems.values()))
         return {"id": _asked(data_jobs.start, words)}
 
     @api.post("/cancel", dependencies=writes)
@@ -133,7 +133,7 @@ def list_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
             "folder": str(cache_folder()),
             "read_only": studio.settings.read_only,
             "stores": data_stores.listed(),
-            "jobs": data_stores.plain(data_jobs.listed()),
+            "jobs": data_jobs.listed(),
             "unfinished": data_stores.unfinished(),
             "trash": data_trash.listed(),
         }
@@ -219,11 +219,11 @@ def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return call(*arguments)
     except (data_stores.UnknownStoreError, data_jobs.UnknownJobError) as error:
-        raise HTTPException(404, data_stores.plain(str(error))) from error
+        raise HTTPException(404, str(error)) from error
     except (data_jobs.JobError, data_trash.TrashError) as error:
-        raise HTTPException(409, data_stores.plain(str(error))) from error
+        raise HTTPException(409, str(error)) from error
     except (DataError, PlanError, ValueError) as error:
-        raise HTTPException(422, data_stores.plain(str(error))) from error
+        raise HTTPException(422, str(error)) from error
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-        raise HTTPException(422, data_stores.plain(f"The studio's machine refused a file: {said}.")) from error
+        raise HTTPException(422, f"The studio's machine refused a file: {said}.") from error

@@ -35,7 +35,7 @@ def choose(name: str, label: int | None, split: str | None, page: int, seed: int
     if label is not None:
         wanted &= store.labels == label
     if split is not None:
-        wanted &= np.array(plain(store.splits)) == split
+        wanted &= np.array([plain(name) for name in store.splits]) == split
     found = np.flatnonzero(wanted)
     if seed is not None:
         found = np.random.default_rng(seed).permutation(found)
@@ -45,8 +45,8 @@ def choose(name: str, label: int | None, split: str | None, page: int, seed: int
     clips = found[page * most : (page + 1) * most].tolist()
     lines = [{"clip": clip, "class": store.classes[store.labels[clip]], "length": int(store.lengths[clip])}
              for clip in clips]
-    return plain({"total": len(found), "pages": pages, "page": page, "most": most, "resolution": pixels,
-                  "frames": _wall_frames(store, clips) if clips else 0, "clips": lines})
+    return {"total": len(found), "pages": pages, "page": page, "most": most, "resolution": pixels,
+            "frames": _wall_frames(store, clips) if clips else 0, "clips": lines}
 
 
 def wall(name: str, clips: list[int], size: int | None = None) -> bytes:
@@ -106,13 +106,13 @@ def facts(name: str, clip: int) -> dict[str, Any]:
     """Where a clip comes from and what is known of it."""
     store = opened(name)
     check(store, [clip])
-    return plain({
+    return {
         "clip": clip, "source": store.sources[clip], "start": int(store.starts[clip]), "stop": int(store.stops[clip]),
         "class": store.classes[store.labels[clip]], "label": int(store.labels[clip]), "split": store.splits[clip],
         "fps": float(store.clip_fps[clip]), "length": int(store.lengths[clip]), "resolution": store.resolution,
         "factors": {factor: float(values[clip]) for factor, values in store.factors.items()},
         "frames_choices": [frames for frames in FRAMES if frames <= min(int(store.lengths[clip]), _most_frames(store))],
-    })
+    }
 
 
 def _most_frames(store: ClipStore) -> int:
