@@ -103,12 +103,12 @@ def test_an_import_whose_process_was_killed_is_interrupted_and_can_go_on() -> No
 def test_another_studio_finds_the_imports_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     id = data_jobs.start(["shapes", "100000"])
     until(lambda: state(id) == "running")
-    children = dict(data_jobs._children)
+    child = data_jobs._children[data_jobs.root() / id]
     monkeypatch.setattr(data_jobs, "_children", {})
     assert state(id) == "running", "known by its command line"
     data_jobs.cancel(id)
     until(lambda: state(id) == "cancelled")
-    assert next(iter(children.values())).wait(10) == 0
+    assert child.wait(10) == 0
 
 
 def test_one_that_dies_at_birth_leaves_its_last_words() -> None:
