@@ -15,12 +15,9 @@
     #stores = [];
     #options = null;
     #started = new Set(); // imports that were started from the form and whose store is to be opened
-    #visible = false;
-    #polling = false;
-    #timer = 0;
     #first = true;
-    #again = false;
     #gone = false; // the store that is looked at was removed
+    #wake; // asks for the list at once
     #wanted = null; // the store that is opened as soon as it is in the list
 
     constructor(element, parts) {
@@ -43,23 +40,11 @@
         this.#openForm(true);
       });
       parts.train.addEventListener("click", () => pvs.openTab("train", { data: this.about.folder }));
-      document.addEventListener("visibilitychange", () => this.#wake());
-      pvs.whenShown(element, (shown) => {
-        this.#visible = shown;
-        if (shown) this.#wake();
-      });
+      this.#wake = pvs.looking(element, () => this.#look());
     }
 
-    // ---- the loop ---------------------------------------------------------------------------------------------
-    #wake() {
-      clearTimeout(this.#timer);
-      this.#again = this.#polling; // what is on its way may be old already
-      if (!this.#polling && this.#visible && !document.hidden) this.#poll();
-    }
-
-    async #poll() {
-      this.#polling = true;
-      let pause = IDLE_MS;
+    // Asks for the list; returns the pause until the next time.
+    async #look() {
       try {
         if (!this.#options) {
           this.#options = await pvs.json("api/data/options");
@@ -67,16 +52,12 @@
         }
         const list = await pvs.json("api/data/list");
         this.#list(list);
-        if (list.jobs.some(({ state }) => state === "running" || state === "starting")) pause = BUSY_MS;
         this.#trouble("");
+        return list.jobs.some(({ state }) => state === "running" || state === "starting") ? BUSY_MS : IDLE_MS;
       } catch (error) {
         this.#trouble(error.message);
-        pause = AFTER_ERROR_MS;
+        return AFTER_ERROR_MS;
       }
-      this.#polling = false;
-      clearTimeout(this.#timer);
-      if (this.#visible && !document.hidden) this.#timer = setTimeout(() => this.#poll(), this.#again ? 0 : pause);
-      this.#again = false;
     }
 
     #trouble(text) {

@@ -485,4 +485,32 @@
     observer.observe(element);
     return () => observer.disconnect();
   };
+
+  // A loop for what goes on meanwhile: look(), which gives the milliseconds until the next look and handles its own errors,
+  // again and again while somebody sees the element, and at once when somebody does; onShown(shown) is told of that. Returns
+  // what wakes it: it looks now, or, where a look is on its way, which may be old already, once more after that.
+  pvs.looking = (element, look, onShown = () => {}) => {
+    let shown = false, busy = false, stale = false, timer = 0;
+    const seen = () => shown && !document.hidden;
+    const wake = () => {
+      clearTimeout(timer);
+      stale = busy;
+      if (!busy && seen()) round();
+    };
+    async function round() {
+      busy = true;
+      const pause = await look();
+      busy = false;
+      clearTimeout(timer);
+      if (seen()) timer = setTimeout(round, stale ? 0 : pause);
+      stale = false;
+    }
+    document.addEventListener("visibilitychange", wake);
+    pvs.whenShown(element, (now) => {
+      shown = now;
+      onShown(now);
+      if (now) wake();
+    });
+    return wake;
+  };
 })();

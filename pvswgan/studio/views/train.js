@@ -15,11 +15,9 @@
     #seen = {}; // what is on the screen of it: {stats, samples, log} as the status counts them
     #since = 0;
     #visible = false;
-    #polling = false;
-    #timer = 0;
+    #wake; // looks at the server at once
     #round = 0;
     #first = true;
-    #stale = false; // look at the server again at once
     #linked = null; // what a link says of the run that it opens, until that is shown
     #told = 0; // until when a sentence stays that no look at the server makes untrue
 
@@ -59,12 +57,9 @@
       parts.canvas.addEventListener("click", () => this.#follow());
       pvs.copiesLink(parts["copy-link"], () => this.#address(""), (error) => this.#tell(error.message));
       parts["log-panel"].addEventListener("toggle", () => this.#wake());
-      document.addEventListener("visibilitychange", () => this.#wake());
-      pvs.whenShown(this.element, (shown) => {
+      this.#wake = pvs.looking(this.element, () => this.#look(), (shown) => {
         this.#visible = shown;
-        if (!shown) return;
-        this.#wake();
-        this.#follow();
+        if (shown) this.#follow();
       });
       pvs.onOpen("train", (detail) => {
         if (detail?.run) this.#open(detail.run);
@@ -75,35 +70,25 @@
     }
 
     // ---- the loop ---------------------------------------------------------------------------------------------
-    #wake() {
-      clearTimeout(this.#timer);
-      this.#stale = this.#polling; // what is on its way may be of another run
-      if (!this.#polling && this.#visible && !document.hidden) this.#poll();
-    }
-
     // The list first, at once.
     #again() {
       this.#round = 0;
       this.#wake();
     }
 
-    async #poll() {
-      this.#polling = true;
-      let pause = POLL_MS;
+    // Returns the pause until the next time.
+    async #look() {
       try {
         if (this.#round++ % LIST_EVERY === 0) await this.#list();
         if (this.#run) await this.#watch(this.#run);
         if (performance.now() > this.#told) this.#trouble("");
+        return POLL_MS;
       } catch (error) {
         this.#trouble(error.message);
         this.#told = 0; // goes when there is an answer again
         this.#round = 0; // the list first, once there is an answer again
-        pause = AFTER_ERROR_MS;
+        return AFTER_ERROR_MS;
       }
-      this.#polling = false;
-      clearTimeout(this.#timer);
-      if (this.#visible && !document.hidden) this.#timer = setTimeout(() => this.#poll(), this.#stale ? 0 : pause);
-      this.#stale = false;
     }
 
     // What a button could not do: there long enough to be read, though the next look at the server goes well.
