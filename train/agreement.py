@@ -30,6 +30,7 @@ from pvswgan.checkpoint import CheckpointError, Model
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from pvswgan.files import write_text
+from pvswgan.growth import Position
 from pvswgan.latents import sample_latents
 from train.clips import sampler_of, store_of
 from train.config import Config, ConfigError, parse
@@ -123,12 +124,17 @@ def config_of(model: Model, arm: str, seed: int) -> Config:
     return config
 
 
+def position(model: Model) -> Position:
+    """To where it was trained: at a stage's end that stage, not the next one, which begins with as many clips."""
+    return Position(model.stage, model.alpha, "stable" if model.alpha == 1 else "fade")
+
+
 def fit(engine: Engine, model: Model, store: ClipStore, kimg: float, step: Callable[[int], Any]) -> list[float]:
     """Train the engine's new critic against the model's generator, which stays as it is; returns the distance that the
     critic sees between reals and fakes, in its own unit, at tenths of the way."""
     engine.G.load_state_dict(model.generator.state_dict())
     engine.G.replicate = model.generator.replicate
-    at = engine.plan.at(model.clips)
+    at = position(model)
     engine._enter_phase(at)
     sampler = sampler_of(engine.config, store)
     total = round(kimg * 1000)
@@ -148,7 +154,7 @@ def fit(engine: Engine, model: Model, store: ClipStore, kimg: float, step: Calla
 def ask(engine: Engine, model: Model, clips: int) -> Directions:
     """What the engine's critic tells the generator of so many clips, or some more, in whole batches: a critic compares
     those of a batch. In float32."""
-    at = engine.plan.at(model.clips)
+    at = position(model)
     batch = engine.batches[at.stage]
     engine.G.dtype = engine.D.dtype = torch.float32
     engine.D.requires_grad_(False)

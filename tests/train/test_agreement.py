@@ -21,12 +21,12 @@ from train.engine import Engine
 CPU = torch.device("cpu")
 
 
-def saved(folder: Path, **changes: object) -> Path:
-    """An untrained generator of the last stage."""
+def saved(folder: Path, clips: int = 80, stage: int = 2, **changes: object) -> Path:
+    """An untrained generator."""
     settings = config(**changes).model_dump(mode="json")
     torch.manual_seed(5)
     generator = build_generator(settings)
-    save_network(folder / "model.safetensors", generator, settings, clips=80, stage=len(generator.sizes) - 1, alpha=1.0)
+    save_network(folder / "model.safetensors", generator, settings, clips=clips, stage=stage, alpha=1.0)
     return folder / "model.safetensors"
 
 
@@ -62,7 +62,7 @@ def test_a_direction_is_the_loss_s_gradient(model: Model, arm: str) -> None:
         network.double()
     engine.G.dtype = engine.D.dtype = torch.float64
     z = sample_latents(4, model.latent_dim, ASKED).double()
-    at = engine.plan.at(model.clips)
+    at = agreement.position(model)
 
     @torch.no_grad()
     def loss(pixels: torch.Tensor) -> float:
@@ -83,6 +83,14 @@ def test_a_direction_is_the_loss_s_gradient(model: Model, arm: str) -> None:
     slope = (found[0] - found[1]) / 2e-8
     along = float(told.weights.double() @ torch.cat([w.flatten() for w in ways]))
     assert -along == pytest.approx(slope, rel=1e-3, abs=1e-6)
+
+
+def test_at_the_end_of_a_stage_its_clips_are_asked_about(tmp_path: Path, one_thread: None) -> None:
+    """And not those of the next one, which begins with as many."""
+    model = checkpoint.load(saved(tmp_path, clips=48, stage=1))
+    assert config().plan().at(48).stage == 2
+    engine, _ = fitted(model)
+    assert agreement.ask(engine, model, 4).pixels.shape == (4, 3, 4, 8, 8)
 
 
 def test_agreement_of_known_directions() -> None:
