@@ -8,6 +8,7 @@ import torch
 
 from pvswgan import video
 from pvswgan.checkpoint import build_generator, save_network
+from tests.shell import command
 from train.config import parse
 
 ROOT = Path(__file__).parents[1]
@@ -23,14 +24,9 @@ def model(tmp_path_factory):
     return path
 
 
-def _run(*words):
-    return subprocess.run([sys.executable, "-m", "pvswgan", *map(str, words)], capture_output=True, text=True, cwd=ROOT)
-
-
-@pytest.mark.slow
 def test_sample_writes_a_film(model, tmp_path):
     out = tmp_path / "clips.mp4"
-    done = _run("sample", model, "--out", out, "--n", 4, "--scale", 4)
+    done = command("pvswgan", "sample", model, "--out", out, "--n", 4, "--scale", 4)
     assert done.returncode == 0, done.stderr
     frames, _ = video.read(out)
     assert frames.shape == (8, 64, 64, 3)
@@ -46,10 +42,9 @@ def test_the_lines_of_the_readme_do_what_they_say(model, tmp_path):
     assert video.read(tmp_path / "faces.mp4")[0].shape[0] == 8
 
 
-@pytest.mark.slow
 def test_a_walk_returns_to_its_start(model, tmp_path):
     out = tmp_path / "walk.gif"
-    done = _run("interpolate", model, "--out", out, "--seeds", "3,5", "--steps", 2)
+    done = command("pvswgan", "interpolate", model, "--out", out, "--seeds", "3,5", "--steps", 2)
     assert done.returncode == 0, done.stderr
     frames, _ = video.read(out)
     assert len(frames) == 2 * 2 * 8
@@ -57,15 +52,17 @@ def test_a_walk_returns_to_its_start(model, tmp_path):
 
 @pytest.mark.slow
 def test_info_tells_what_it_is(model):
-    done = _run("info", model)
+    """A command as a person starts it; the others in this process."""
+    done = subprocess.run([sys.executable, "-m", "pvswgan", "info", str(model)], capture_output=True, text=True,
+                          cwd=ROOT)
     assert done.returncode == 0 and "8x8x8" in done.stdout and "1 kimg" in done.stdout and "swgan" in done.stdout
 
 
 @pytest.mark.parametrize("words, message", [
     (("info", "nowhere"), "there is no model 'nowhere'"),
-    pytest.param(("sample", "MODEL", "--out", "x.mov"), "cannot write 'x.mov'; allowed: .mp4", marks=pytest.mark.slow),
-    pytest.param(("interpolate", "MODEL", "--seeds", "1,x"), "--seeds is '1,x'", marks=pytest.mark.slow),
+    (("sample", "MODEL", "--out", "x.mov"), "cannot write 'x.mov'; allowed: .mp4"),
+    (("interpolate", "MODEL", "--seeds", "1,x"), "--seeds is '1,x'"),
 ])
 def test_faults_are_sentences(model, words, message):
-    done = _run(*(model if w == "MODEL" else w for w in words))
+    done = command("pvswgan", *(model if w == "MODEL" else w for w in words))
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr

@@ -19,6 +19,7 @@ from pvswgan.metrics.extractors import make
 from pvswgan.metrics.sets import as_bytes
 from pvswgan.video import to_uint8
 from tests.metrics.conftest import write_network
+from tests.shell import command
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -241,12 +242,10 @@ def test_the_command_line_measures_and_says_what_is_wrong(model, store, tmp_path
     (run / "checkpoints").mkdir(parents=True)
     write_network(run / "checkpoints" / "000001000-network.safetensors")
 
-    def call(*words):
-        return subprocess.run([sys.executable, "-m", "pvswgan", "evaluate", *map(str, words)], cwd=ROOT, text=True,
-                              capture_output=True)
-
     sheet = tmp_path / "near.png"
-    done = call(run, "--data", store.folder, "--clips", 400, "--nearest", sheet)
+    words = [run, "--data", store.folder, "--clips", 400, "--nearest", sheet]
+    done = subprocess.run([sys.executable, "-m", "pvswgan", "evaluate", *map(str, words)], cwd=ROOT, text=True,
+                          capture_output=True)
     assert done.returncode == 0, done.stderr
     assert "the store allows 48 clips of each kind, not 400" in done.stdout
     assert "FID" in done.stdout and "floor: other reals" in done.stdout
@@ -254,7 +253,8 @@ def test_the_command_line_measures_and_says_what_is_wrong(model, store, tmp_path
     found = Result.from_json(file.read_text())
     assert found.protocol["clips"] == 48
     assert sheet.read_bytes()[16:24] == (8 * 16).to_bytes(4, "big") + (64 * 16).to_bytes(4, "big")
-    again = call(run, "--data", store.folder, "--clips", 16, "--seed", 3, "--seeds", 2, "--out", tmp_path / "of.json")
+    again = command("pvswgan", "evaluate", run, "--data", store.folder, "--clips", 16, "--seed", 3, "--seeds", 2,
+                    "--out", tmp_path / "of.json")
     assert again.returncode == 0, again.stderr
     several = [Result.from_json((tmp_path / f"of-seed{seed}.json").read_text()) for seed in (3, 4)]
     assert [one.protocol["seed"] for one in several] == [3, 4] and len(list((run / "metrics").iterdir())) == 3
@@ -266,6 +266,6 @@ def test_the_command_line_measures_and_says_what_is_wrong(model, store, tmp_path
                         ((run, "--data", tmp_path), "is not a clip store"),
                         ((*good, "--extractor", "x"), "extractor is 'x'; allowed: clipnet"),
                         ((*good, "--nearest", "a.txt"), "--nearest is 'a.txt'")):
-        failed = call(*words)
+        failed = command("pvswgan", "evaluate", *words)
         assert failed.returncode == 2
         assert said in failed.stderr and "Traceback" not in failed.stderr
