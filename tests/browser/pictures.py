@@ -41,7 +41,7 @@ def train(page: Any, url: str) -> None:
 def explore(page: Any, url: str) -> None:
     """A clip, and sliders along the principal directions with what each does."""
     enter(page, url, f"?model={MODEL}")
-    page.get_by_label("Seed", exact=True).fill("12")
+    page.get_by_label("Seed", exact=True).fill("7")
     page.keyboard.press("Enter")
     page.wait_for_function(MEASURED, timeout=60000)
     page.evaluate("pvs.explore.timeline.seek(8)")
