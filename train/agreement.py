@@ -89,21 +89,19 @@ def compare(model: Model, arms: Sequence[str], seeds: int, kimg: float, clips: i
     configs = {arm: [config_of(model, arm, seed) for seed in range(seeds)] for arm in arms}
     store = store_of(configs[arms[0]][0])
     precision = choose_precision(configs[arms[0]][0], torch.device("cpu"))
-    told: dict[str, list[Directions]] = {}
-    losses: dict[str, list[list[float]]] = {}
+    told: dict[str, list[Directions]] = {arm: [] for arm in arms}
+    distances: dict[str, list[list[float]]] = {arm: [] for arm in arms}
     with Progress(transient=True) as progress:
         task = progress.add_task("fitting critics", total=len(arms) * seeds * kimg * 1000)
-        for arm, seeded in configs.items():
-            for config in seeded:
-                engine = Engine(config, torch.device("cpu"), precision)
-                losses.setdefault(arm, []).append(
-                    fit(engine, model, store, kimg, lambda n: progress.advance(task, n)))
-                told.setdefault(arm, []).append(ask(engine, model, clips))
+        for arm, config in ((arm, config) for arm in arms for config in configs[arm]):
+            engine = Engine(config, torch.device("cpu"), precision)
+            distances[arm].append(fit(engine, model, store, kimg, lambda n: progress.advance(task, n)))
+            told[arm].append(ask(engine, model, clips))
     return {"model": model.path.name, "clips_seen": model.clips, "size": [model.frames, model.resolution],
             "alpha": model.alpha, "arms": [*arms], "seeds": seeds, "kimg": kimg, "clips": len(told[arms[0]][0].pixels),
             "real": store.folder.name, "precision": precision, "machine": machine(), "date": str(date.today()),
             "moving": {arm: [round(d.moving, 4) for d in all_of_it] for arm, all_of_it in told.items()},
-            "distance": losses, "agreement": agreement(told)}
+            "distance": distances, "agreement": agreement(told)}
 
 
 def config_of(model: Model, arm: str, seed: int) -> Config:

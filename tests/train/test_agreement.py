@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from typer.testing import CliRunner
 
 from pvswgan import checkpoint
@@ -131,8 +132,6 @@ def test_another_system_is_refused(model: Model) -> None:
 
 
 def run(*words: object) -> tuple[int, str]:
-    import typer
-
     app = typer.Typer()
     app.command()(agreement.main)
     result = CliRunner().invoke(app, [str(word) for word in words])
