@@ -93,10 +93,11 @@ def compare(model: Model, arms: Sequence[str], seeds: int, kimg: float, clips: i
     distances: dict[str, list[list[float]]] = {arm: [] for arm in arms}
     with Progress(transient=True) as progress:
         task = progress.add_task("fitting critics", total=len(arms) * seeds * kimg * 1000)
-        for arm, config in ((arm, config) for arm in arms for config in configs[arm]):
-            engine = Engine(config, torch.device("cpu"), precision)
-            distances[arm].append(fit(engine, model, store, kimg, lambda n: progress.advance(task, n)))
-            told[arm].append(ask(engine, model, clips))
+        for arm in arms:
+            for config in configs[arm]:
+                engine = Engine(config, torch.device("cpu"), precision)
+                distances[arm].append(fit(engine, model, store, kimg, lambda n: progress.advance(task, n)))
+                told[arm].append(ask(engine, model, clips))
     return {"model": model.path.name, "clips_seen": model.clips, "size": [model.frames, model.resolution],
             "alpha": model.alpha, "arms": [*arms], "seeds": seeds, "kimg": kimg, "clips": len(told[arms[0]][0].pixels),
             "real": store.folder.name, "precision": precision, "machine": machine(), "date": str(date.today()),
