@@ -10,7 +10,7 @@ with contextlib.suppress(ImportError):                     # a borrowed GPU mach
     settings.register_profile("here", deadline=None)       # on a busy machine one example may be held up
     settings.load_profile("here")
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py and train: tests share the machine with a browser
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")       # as app.py: tests share the machine with a browser
 # Where several test at once, each has its share of the cores: threads that wait for one another's turn waste both.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 if WORKERS > 1:

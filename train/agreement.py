@@ -11,7 +11,6 @@ directions of two arms are means something only beside how alike those of two se
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,13 +25,13 @@ from rich.progress import Progress
 from torch import Tensor
 
 from pvswgan import checkpoint
-from pvswgan.checkpoint import CheckpointError, Model
-from pvswgan.data.format import DataError
+from pvswgan.checkpoint import Model
 from pvswgan.data.store import ClipStore
 from pvswgan.files import write_text
 from pvswgan.growth import Position
 from pvswgan.latents import sample_latents
 from train.clips import sampler_of, store_of
+from train.command import told
 from train.config import Config, ConfigError, parse
 from train.engine import Engine
 from train.machine import machine
@@ -72,14 +71,11 @@ def main(model: Annotated[str, typer.Argument(help="run folder, .safetensors fil
     """Fit critics to a generator that stands still, and compare what they tell it."""
     if threads is not None:
         torch.set_num_threads(threads)
-    try:
+    with told():
         found = compare(checkpoint.load(model), arm, seeds, kimg, clips)
         print(table(found))                                  # before a disk may be full
         if out is not None:
             write_text(out, json.dumps(found, indent=1) + "\n")
-    except (CheckpointError, ConfigError, DataError, OSError) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from None
 
 
 def compare(model: Model, arms: Sequence[str], seeds: int, kimg: float, clips: int) -> dict[str, Any]:

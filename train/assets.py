@@ -17,6 +17,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import Progress
 from torch import Tensor
 
 from pvswgan import checkpoint, factor_reader
@@ -27,6 +28,7 @@ from pvswgan.files import write_text
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
+from train.command import told
 from train.config import Config
 from train.loop import SHOWN
 from train.process import train_on
@@ -60,12 +62,18 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
                               ] = False,
          ) -> None:
     """Train both (or go on), evaluate, and fill the folder."""
-    if remeasure:
-        for loss in LOSSES:
-            measure_again(out / f"{name}-{loss}.safetensors", clips)
-        return
-    runs = [work / f"{name}-{loss}" for loss in LOSSES]
-    if train:
+    with told():
+        if remeasure:
+            for loss in LOSSES:
+                measure_again(out / f"{name}-{loss}.safetensors", clips)
+        else:
+            _make([work / f"{name}-{loss}" for loss in LOSSES], config if train else None, out, threads, clips, kimg)
+
+
+def _make(runs: Sequence[Path], config: Path | None, out: Path, threads: int | None, clips: int,
+          kimg: float | None) -> None:
+    """Train, where there is a configuration to train with, and ship both."""
+    if config is not None:
         precision: list[str] = []   # the first one's: what `auto` finds may differ, and nothing but the loss is to
         for run, loss in zip(runs, LOSSES, strict=True):
             _train(config, run, [f"loss.name={loss}", "log.keep=1000", *precision], threads, kimg)
@@ -164,7 +172,10 @@ def _measure(model: Model, store: ClipStore, config: Config, folder: Path, clips
     """Into a file in the folder, which then is the only one; returns what was found, for people."""
     from pvswgan.metrics import evaluate
 
-    result = evaluate.evaluate(model, store, clips=clips)
+    with Progress(transient=True) as bar:
+        task = bar.add_task("measuring", total=None)
+        result = evaluate.evaluate(model, store, clips=clips, tell=lambda what, done, total: bar.update(
+            task, description=f"measuring {model.path.stem}: {what}", completed=done, total=total))
     result.about.update(model=f"asset:{model.path.stem}", real="own")   # as the Evaluate page finds them
     kept = evaluate.save(result, folder / f"{model.clips:09d}-{result.key}.json")
     for older in set(folder.glob("*.json")) - {kept}:

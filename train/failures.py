@@ -22,6 +22,7 @@ import typer
 
 from pvswgan.checkpoint import ASSETS
 from pvswgan.files import write_text
+from train.command import told
 from train.config import installed
 from train.machine import machine
 from train.process import train_on
@@ -51,11 +52,8 @@ def main(only: Annotated[list[str] | None, typer.Option(help="a file's name with
             code = train_on(configs[name], run, [], threads)
             if not ended(run):
                 raise typer.Exit(code or 130)
-        try:
+        with told():
             keep(run, out / name)
-        except OSError as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(2) from None
         print(f"{out / name}: {folder_bytes(out / name) / 1e6:.2f} MB")
 
 

@@ -38,9 +38,9 @@ class Measures:
         return self.share > 0 and self.spent + self._last <= self.share * trained
 
     def of(self, network: Path) -> dict[str, Any] | None:
-        """Measures a network file: {measure, measure_floor}, their "protocol" and the seconds that it "took" and that
-        were "spent" so far, for the statistics; the whole result lies in metrics/. None where it cannot be had, said
-        once, or where the run is to stop."""
+        """Measures a network file: {measure, measure_floor, measure_ceiling}, their "protocol" and the seconds that it
+        "took" and that were "spent" so far, for the statistics; the whole result lies in metrics/. None where it cannot
+        be had, said once, or where the run is to stop."""
         begin = time.perf_counter()
         try:
             from pvswgan.metrics import evaluate
@@ -64,9 +64,9 @@ class Measures:
             self.spent += self._last
         found = {name: result.values[name] for name in SHOWN if name in result.values}
         values = {name: row["value"] for name, row in found.items()}
-        floors = {f"{name}_floor": row["floor"] for name, row in found.items()}
+        bounds = {f"{name}_{bound}": row[bound] for name, row in found.items() for bound in ("floor", "ceiling")}
         cost = {"spent": round(self.spent, 2), "took": round(self._last, 2)}
-        return {"protocol": result.key} | cost | values | floors
+        return {"protocol": result.key} | cost | values | bounds
 
     def remember(self, saved: float, clips: int) -> None:
         """A run goes on from `clips`: with its checkpoint's `saved` seconds, or with what a measurement of that very

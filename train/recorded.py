@@ -16,7 +16,6 @@ Needs what the studio needs, not only what a training does.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +25,6 @@ import typer
 from pvswgan import checkpoint
 from pvswgan import critic as critics
 from pvswgan.checkpoint import ASSETS, CheckpointError, network_checkpoints, read_tensors, save_network
-from pvswgan.data.format import DataError
 from pvswgan.data.hold_out import training_split
 from pvswgan.files import write_text
 from pvswgan.latents import sample_latents
@@ -34,7 +32,8 @@ from pvswgan.metrics.sets import Reals
 from pvswgan.networks import Discriminator, Generator, channels
 from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
-from train.config import Config, ConfigError, load
+from train.command import told
+from train.config import Config, load
 from train.machine import machine
 from train.memory import step_memory
 from train.run import RunFolder, folder_bytes, replaced
@@ -53,12 +52,8 @@ def main(growing: Annotated[Path, typer.Option(help="run folder of the one that 
          fixed: Annotated[Path, typer.Option(help="run folder of the one that does not")],
          out: Annotated[Path, typer.Option(help="folder to fill")] = ASSETS / "recorded") -> None:
     """Read both runs, draw, and fill the folder; what was in it is replaced once all of it is there."""
-    try:
-        with replaced(out) as made:
-            record(growing, fixed, made)
-    except (CheckpointError, ConfigError, DataError, OSError) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from None
+    with told(), replaced(out) as made:
+        record(growing, fixed, made)
     print(f"{out}: {len(list(out.iterdir()))} files, {folder_bytes(out) / 1e6:.2f} MB")
 
 

@@ -39,13 +39,14 @@ class Data(Section):
         None, description="folder of clips; relative to where the command runs; null: none, the clips are drawn")
     mirror: bool = Field(True, description="show half of the clips mirrored left to right")
     time: Literal["average", "subsample", "window"] = Field(
-        "average", description="how a stage with fewer frames sees a clip")
+        "average", description="how a stage with fewer frames sees a clip: the mean of neighbours, every so many-th "
+        "frame (subsample), or the first ones (window)")
     reverse: bool = Field(False, description="show half of the clips backwards")
     offset: bool = Field(True, description="begin at a random frame of a clip; no: always at its first")
     stride: Stride | Annotated[list[Stride], Field(min_length=1, max_length=8)] = Field(
         1, description="source frames from one frame of a clip to the next; a list: one is drawn for each clip")
     fps: Annotated[float, Field(strict=True, gt=0, le=1000), _Written] | None = Field(
-        None, description="frames a second that videos are brought to; null: each file's own")
+        None, description="frames a second that videos (and UCF-101) are brought to; null: each file's own")
     split: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="use the clips of this split only, such as train; null: all but what is held out")
     hold_out: Annotated[float, Field(strict=True, ge=0, le=0.5), _Written] = Field(
@@ -71,7 +72,7 @@ class Growth(Section):
     resolution: Whole = Field(32, ge=4, le=256, description="pixels of the last stage")
     frames: Whole = Field(16, ge=1, le=64, description="frames of the last stage")
     fade_kimg: Kimg | list[Kimg] = Field(
-        600, description="thousands of clips over which a stage fades in; a list: one a stage")
+        600, description="thousands of clips over which a stage fades in; a list: one a stage (the first: 0)")
     stable_kimg: Kimg | list[Kimg] = Field(
         600, description="thousands of clips after the fade; a list: one a stage")
     total_kimg: Annotated[float, Field(strict=True, gt=0, le=1e6), _Written] | None = Field(
@@ -153,13 +154,15 @@ class Train(Section):
         1.0, ge=0.25, le=16, description="the critic sees how a clip changes so many times as large (its difference "
         "from its mean over time): above 1 movement counts for more; 1: as the paper")
     augment: list[Augment] = Field(
-        [], description="differentiable augmentation of reals and fakes alike, for few clips")
+        [], description="differentiable augmentation of reals and fakes alike, for few clips. shift: by up to an "
+        "eighth; colour: brightness, saturation, contrast; cutout: a grey square of half the side")
 
 
 class Log(Section):
     tick_kimg: Real = Field(1.0, ge=0.001, description="thousands of clips between lines of statistics")
     snapshot_kimg: Real = Field(10.0, ge=0.001, description="thousands of clips between samples and checkpoints")
-    keep: Whole = Field(3, ge=1, description="newest checkpoints that are kept; the last of each stage stays besides")
+    keep: Whole = Field(3, ge=1, description="newest checkpoints that are kept; the networks at the end of each "
+                         "fade and of each stage stay besides, to sample from, not to resume")
     metrics: Real = Field(0.0, ge=0, le=0.5, description="share of the time for FID, SWD ... at snapshots; 0: none")
     metrics_clips: Whole = Field(256, ge=32, le=10000, description="samples of such a measurement")
 
@@ -168,7 +171,8 @@ class Config(Section):
     seed: Whole = Field(0, ge=0, lt=2**31, description="of weights, latents and the order of the clips")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of the convolutions; auto: the faster of the two on this machine")
+        "auto", description="of the convolutions; auto: bfloat16 where the machine has it and it is not clearly "
+        "slower, else float32; other systems than pvswgan: float32")
     data: Data = Data()
     growth: Growth = Growth()
     network: Network = Network()

@@ -3,7 +3,7 @@
     chunks = encode(frames)                       # uint8 (T, R, R, 3) -> list[bytes], CHUNK frames each
     frames = decode(chunks[0], CHUNK, resolution) # uint8 (CHUNK, R, R, 3); any chunk, from any thread
 
-What was chosen, and why (`python -m train.benchmark` measures it; numbers for clips of 256x256x32):
+What was chosen, and why (`python -m train.benchmark codec` measures it; numbers for clips of 256x256x32):
 
 - RGB planes (libx264rgb) and not YCbCr: 8-bit YCbCr rounds colours by up to a grey level before anything is coded,
   FFmpeg's own conversion shifts them by 0.8, and converting takes longer than decoding. In RGB a flat colour comes

@@ -39,7 +39,8 @@ Out = Annotated[Path | None, typer.Option(help="folder of the new store; default
 Resolution = Annotated[int, typer.Option(help="pixels a side, a power of two; the smaller ones come with it")]
 Compact = Annotated[bool, typer.Option("--compact", help="keep the two greatest resolutions as video")]
 HoldOut = Annotated[float, typer.Option(
-    help="a share of the files, 0.2 say, that trainings do not see and models are measured against")]
+    help="a share of the files, 0.2 say (of drawn sets: of runs of 16 clips), that trainings do not see and models are "
+         "measured against")]
 Workers = Annotated[int | None, typer.Option(min=1, help="processes that work; default: one a processor")]
 JobFolder = Annotated[Path | None, typer.Option("--job", help="keep a status.json there; a file `cancel` in it stops")]
 

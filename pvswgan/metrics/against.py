@@ -26,7 +26,7 @@ SEARCHED = 10_000  # windows of training clips that samples are compared with on
 class Against:
     """reals: what is measured against; others: what the floor is taken of; training: what copies are looked for among,
     as they lie in the store, not turned; searched: which windows of these. held_out: no clip of reals was trained on;
-    then the others are those that were, else they are reals that come after."""
+    then the others are those that were, else they are reals that come after. turns: the training turns clips."""
 
     store: ClipStore
     reals: Reals
@@ -34,23 +34,27 @@ class Against:
     training: Reals
     searched: Draw
     held_out: bool
+    turns: bool
 
     @classmethod
-    def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None) -> Against:
+    def of(cls, model: Model, store: ClipStore, seed: int, split: str | None = None, mirror: bool = True) -> Against:
         """split: of reals; None: what the training held out, else what it was trained on, else all. Which those are is
         told by the model's configuration, as far as the store has such splits; what a store holds out has been trained
-        on by a model that comes from elsewhere. Raises DataError as Reals.of."""
+        on by a model that comes from elsewhere. mirror: turn reals and others where the training turns clips. Raises
+        DataError as Reals.of."""
         data, splits = model.config["data"], set(store.splits)
         wanted, path = data.get("split"), data.get("path")
         if not (data.get("hold_out") or (path and Path(path).name == store.folder.name)):
             splits -= {HELD_OUT}
         own = training_split(wanted, splits)
         own = own if own in splits else None
-        reals = Reals.of(model, store, seed, measured_split(wanted, splits) if split is None else split)
+        as_told = {} if mirror else {"mirror": False}
+        reals = Reals.of(model, store, seed, measured_split(wanted, splits) if split is None else split, **as_told)
         training = Reals.of(model, store, seed, own, mirror=False)
         held_out = not np.intersect1d(reals.sampler.usable, training.sampler.usable).size
-        others = Reals.of(model, store, seed, own) if held_out else reals
-        return cls(store, reals, others, training, training.searched(SEARCHED), held_out)
+        others = Reals.of(model, store, seed, own, **as_told) if held_out else reals
+        turns = bool(data.get("mirror", True))
+        return cls(store, reals, others, training, training.searched(SEARCHED), held_out, turns)
 
     def room(self) -> int:
         """How many clips of each kind there are. Raises DataError where that is too few."""

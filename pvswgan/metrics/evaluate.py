@@ -33,7 +33,7 @@ from pvswgan.metrics.against import LEAST, Against
 from pvswgan.metrics.diversity import feature_distance
 from pvswgan.metrics.extractors import Extractor, file_hash, make
 from pvswgan.metrics.memorisation import Nearest
-from pvswgan.metrics.sets import Library, Set, Tell, describe, kept, library, noise, samples, with_logits
+from pvswgan.metrics.sets import Library, Set, Tell, describe, joined_logits, kept, library, noise, samples, with_logits
 
 VERSION = 3  # of the measures: raised when a number changes its meaning
 
@@ -50,6 +50,9 @@ MEASURES: dict[str, tuple[str, str]] = {
     "near_share": ("nearer to a training clip than those are", "as the reals"),
     "near_ratio": ("distance to training clips, of theirs", "as the reals"),
 }
+
+# extractor: the published number that it is known for, which part of a protocol says of how many clips, and of how many
+PUBLISHED = {"i3d": ("StyleGAN-V's FVD", "clips", 2048), "c3d": ("TGAN's Inception Score", "scored", 10_000)}
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
              cache: Path | None = None) -> Result:
     """Measure a model against the real clips of a store, `clips` of each kind (fewer where the store has not twice as
     many, or has held fewer out; the Inception Score by C3D is of so many samples all the same, as TGAN's protocol has
-    it).
+    it, its ceiling of as much noise, its floor of all real clips that were looked at).
 
     split: of the real clips; None: what the training held out, else what it was trained on, else all. Copies are looked
     for among the clips that it was trained on, as far as the store tells, whatever is measured against.
@@ -102,11 +105,11 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     """
     begin = time.perf_counter()
     facts = _model_facts(model)                              # a training may clear its file away meanwhile
-    real = Against.of(model, store, seed, split)
+    extractor = extractor or make("clipnet", device=model.device)
+    real = Against.of(model, store, seed, split, extractor.mirrors)
     count = min(clips, real.room())
     if count < LEAST:
         raise ValueError(f"clips is {clips}; allowed: {LEAST} and more")
-    extractor = extractor or make("clipnet", device=model.device)
     eyes = extractor if extractor.name == "clipnet" else make("clipnet", device=model.device)
     shape = (3, model.frames, model.resolution, model.resolution)
     scored = max(count, clips if extractor.scores_all else 0)
@@ -117,24 +120,28 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
     key = _cache_key(protocol, model)
     protocol |= {"scored": scored}                           # real clips do not depend on it
     steps = len(sources) * count
-    total = steps + scored - count + len(real.searched.clip)
-    mirror, sets = real.reals.sampler.mirror, {}
+    total = steps + 2 * (scored - count) + len(real.searched.clip)
+    sets = {}
     for step, (what, batches) in enumerate(sources.items()):
         def heard(done: int, what: str = what, before: int = step * count) -> None:
             tell(what, before + done, total)
 
-        turn = mirror and (what == "samples" or (real.held_out and what == "real clips"))
+        turn = real.turns and (what == "samples" or (real.held_out and what == "real clips"))
         measured = partial(describe, batches, count, extractor, eyes, heard, turn)
         file = f"{key}-{what.replace(' ', '-')}"
         sets[what] = measured() if what == "samples" else kept(Set, file, measured, cache)
     if scored > count:
-        def more(done: int) -> None:
-            tell("samples for the Inception Score", steps + done, total)
+        rest = {"samples": samples(model, latents[count:]), "noise": noise(shape, scored - count, seed + 1)}
+        for what, batches in rest.items():
+            def scoring(done: int, what: str = what, before: int = steps) -> None:
+                tell(f"{what} for the Inception Score", before + done, total)
 
-        sets["samples"] = with_logits(sets["samples"], samples(model, latents[count:]), extractor, more)
-        steps += scored - count
+            longer = partial(with_logits, sets[what], batches, extractor, scoring)
+            sets[what] = longer() if what == "samples" else kept(Set, f"{key}-{what}-{scored}", longer, cache)
+            steps += scored - count
+        sets["other real clips"] = joined_logits(sets["other real clips"], sets["real clips"])
     looked_at = kept(Library, f"{key}-training-clips", partial(
-        library, real.training, real.searched, 2 * count if mirror else 0, eyes,
+        library, real.training, real.searched, 2 * count if real.turns else 0, eyes,
         lambda done: tell("training clips", steps + done, total)), cache)
     real.close()
     splits = extractor.protocol.get("splits", features.SPLITS)
@@ -205,8 +212,20 @@ def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int, splits: int
     return found
 
 
-def label(measure: str) -> str:
-    """A measure's name for people."""
+def wanting(protocol: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """(the published number that this extractor is known for, or "", in what a result with this protocol is not it):
+    ("StyleGAN-V's FVD", ["500 clips, not 2,048"])."""
+    name, part, wanted = PUBLISHED.get(protocol["extractor"]["name"], ("", "clips", 0))
+    having = protocol.get(part, protocol["clips"])
+    found = [f"{having:,} {'samples' if part == 'scored' else 'clips'}, not {wanted:,}"] * (having != wanted)
+    found += [f"{protocol['frames']} frames, not 16"] * (protocol["frames"] < 16)
+    return name, found if name else []
+
+
+def label(measure: str, protocol: Mapping[str, Any] | None = None) -> str:
+    """A measure's name for people; by its protocol, where that is given, a published one."""
+    if measure == "fid" and protocol is not None and protocol["extractor"]["name"] == "i3d":
+        return "Fréchet distance by I3D" if wanting(protocol)[1] else "FVD"
     if measure.startswith("swd "):
         return f"SWD at {measure[4:]}"
     if measure.endswith("_deviation"):

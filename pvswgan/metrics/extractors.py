@@ -39,7 +39,8 @@ class Extractor:
 
     protocol: what a number depends on besides the clips: name, hash of the weights, how clips are brought to it.
     about: what else a reader may want to know, such as its accuracy. scores_all: its Inception Score is of all samples
-    that were asked for, also where there are fewer real clips to compare with.
+    that were asked for, also where there are fewer real clips to compare with. mirrors: real clips are turned as the
+    training turns them; else they are seen as they lie in the store.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Extractor:
     protocol: dict[str, Any]
     about: dict[str, Any] = field(default_factory=dict)
     scores_all: bool = False
+    mirrors: bool = True
 
 
 def make(name: str, weights: str | Path | None = None, *, trust: bool = False,
@@ -131,16 +133,19 @@ def _inception(path: Path | None, device: str | torch.device) -> Extractor:
 
     url = inception_url()
     try:
-        state = (torch.load(path, weights_only=True) if path
+        state = (torch.load(path, map_location="cpu", weights_only=True) if path
                  else torch.hub.load_state_dict_from_url(url, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, ValueError, UnpicklingError) as error:
+        with tempfile.NamedTemporaryFile(suffix=".pth") as file:  # torch-fidelity unpickles: it reads what we wrote
+            torch.save(state, file)
+            file.flush()
+            net = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"],
+                                              feature_extractor_weights_path=file.name).to(device)
+    except (OSError, EOFError, RuntimeError, ValueError, TypeError, AttributeError, UnpicklingError) as error:
+        if path:                                             # another network's, or no weights at all
+            raise ExtractorError(f"{path} does not hold Inception-v3's weights as {url} does "
+                                 f"({type(error).__name__}: {error!s:.200})") from error
         raise ExtractorError(f"Inception-v3's weights cannot be had ({error!s:.200}). Without a network, get "
                              f"{url} elsewhere and name the file: --weights FILE") from error
-    with tempfile.NamedTemporaryFile(suffix=".pth") as file:  # torch-fidelity unpickles: what it reads, we have written
-        torch.save(state, file)
-        file.flush()
-        net = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"],
-                                          feature_extractor_weights_path=file.name).to(device)
 
     @torch.no_grad()
     def describe(clips: Tensor) -> Described:
@@ -164,12 +169,17 @@ def _i3d(path: Path, device: str | torch.device) -> Extractor:
     def describe(clips: Tensor) -> Described:
         try:
             found = net(_bytes(_sixteen(clips)).float().to(device), rescale=True, resize=True, return_features=True)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             raise ExtractorError(f"{path} does not answer as StyleGAN-V's I3D does: {error!s:.300}") from error
+        if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(clips):
+            what = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ExtractorError(f"{path} does not answer as StyleGAN-V's I3D does: to {len(clips)} clips with {what}; "
+                                 "wanted: features, a row a clip")
         return found.float().cpu(), None
 
     return Extractor("i3d", describe, {"name": "i3d", "weights": file_hash(path),
-                                       "clips": "16 frames of 224x224 pixels (StyleGAN-V's FVD: 2,048 clips)"})
+                                       "clips": "the first 16 frames (of fewer each for longer), 224x224 pixels"},
+                     mirrors=False)
 
 
 class C3D(nn.Module):
@@ -200,7 +210,7 @@ def _c3d(path: Path, device: str | torch.device) -> Extractor:
     try:
         net = C3D(len(state["fc8.bias"]))
         net.load_state_dict(state)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, TypeError) as error:
         raise ExtractorError(f"{path} does not fit C3D (conv1a to conv5b, fc6 to fc8): {error!s:.300}") from error
     net.to(device).eval().requires_grad_(False)
 
@@ -213,7 +223,7 @@ def _c3d(path: Path, device: str | torch.device) -> Extractor:
     return Extractor("c3d", describe, {
         "name": "c3d", "weights": file_hash(path), "classes": net.fc8.out_features,
         "clips": f"16 frames of 128x128 pixels (bicubic), the middle 112x112, blue first, less the mean {how} (TGAN's "
-                 "evaluator)", "splits": 1}, scores_all=True)
+                 "evaluator)", "splits": 1, "scored": "samples, noise, all real clips"}, scores_all=True)
 
 
 def c3d_input(clips: Tensor, mean: Tensor) -> Tensor:

@@ -62,16 +62,17 @@ def precision_recall(fake: Tensor, real: Tensor) -> tuple[float, float]:
 
 def compare(real: Tensor, fake: Tensor, logits: Tensor | None, seed: int = 0,
             splits: int = SPLITS) -> dict[str, float]:
-    """All of them, of features (N, D) and the fake clips' logits, where there are any; none of fewer than LEAST.
-    splits: of the Inception Score, fewer where that leaves less than 50 clips in each."""
-    if min(len(fake), len(real)) < LEAST:
-        return {}
-    values = {"fid": fid(fake, real)}
-    values["kid"], deviation = kid(fake, real, seed)
-    if deviation is not None:
-        values["kid_deviation"] = deviation
-    values["precision"], values["recall"] = precision_recall(fake, real)
-    if logits is not None:
+    """All of them, of features (N, D) and the fake clips' logits, where there are any; none of fewer than LEAST (the
+    Inception Score asks for as many logits, and for no real clips). splits: of it, fewer where that leaves less than
+    50 clips in each."""
+    values = {}
+    if min(len(fake), len(real)) >= LEAST:
+        values["fid"] = fid(fake, real)
+        values["kid"], deviation = kid(fake, real, seed)
+        if deviation is not None:
+            values["kid_deviation"] = deviation
+        values["precision"], values["recall"] = precision_recall(fake, real)
+    if logits is not None and len(logits) >= LEAST:
         splits = min(splits, max(1, len(logits) // 50))
         values["is"], over_splits = inception_score(logits, splits, seed)
         if splits > 1:

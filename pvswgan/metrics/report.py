@@ -15,7 +15,7 @@ from pvswgan.checkpoint import Model
 from pvswgan.data.format import DataError
 from pvswgan.data.store import ClipStore
 from pvswgan.metrics.against import Against
-from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label
+from pvswgan.metrics.evaluate import VERSION, Result, about_level, better, label, wanting
 
 
 def figure(value: float) -> str:
@@ -43,7 +43,8 @@ def table(results: Sequence[Result]) -> Table:
         found = [result.values[name] for result in results if name in result.values]
         columns = (spread([one[column] for one in found]) for column in ("value", "floor", "ceiling"))
         level = about_level(name, results[0].values)
-        shown.add_row(f"{label(name)}: {level}" if level else label(name), *columns, better(name))
+        named = label(name, results[0].protocol)
+        shown.add_row(f"{named}: {level}" if level else named, *columns, better(name))
     return shown
 
 
@@ -56,7 +57,16 @@ def sentence(result: Result) -> str:
     unseen = ", which were held out of the training" if held_out(result) else ""
     return (f"{p['clips']:,} clips of {size}{more}, seen by {p['extractor']['name']} "
             f"(weights {p['extractor']['weights']}); real clips {real['sha256']}{unseen}, seed {p['seed']}; "
-            f"torch-fidelity {p['torch_fidelity']}. Protocol {result.key}.")
+            f"torch-fidelity {p['torch_fidelity']}. Protocol {result.key}.{_as_published(result)}")
+
+
+def _as_published(result: Result) -> str:
+    """Whether it is the number of a paper that has one by this extractor, and if not, why; "" of the others."""
+    name, lacking = wanting(result.protocol)
+    if not name:
+        return ""
+    seeds = ", which is the mean of four seeds" if result.protocol["extractor"]["name"] == "c3d" else ""
+    return f" It is not {name}: {'; '.join(lacking)}." if lacking else f" By the protocol of {name}{seeds}."
 
 
 def held_out(result: Result) -> bool:
@@ -96,8 +106,8 @@ def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int = 1
     """
     if result.protocol["measures"] != VERSION:
         raise DataError("This was measured by an earlier version, which searched otherwise: measure it again.")
-    seed, split = result.protocol["seed"], result.protocol["reals"]["split"]
-    real = Against.of(model, store, seed, split)
+    p = result.protocol
+    real = Against.of(model, store, p["seed"], p["reals"]["split"], p["reals"]["mirror"])
     if not real.are_of(result.protocol):
         real.close()
         raise DataError("The real clips, or which of them were trained on, are not those that were compared with.")
@@ -106,6 +116,6 @@ def nearest_pairs(result: Result, model: Model, store: ClipStore, count: int = 1
     own = (next(real.reals.batches(0, len(unseen))) if real.held_out
            else real.training.read(real.searched, slice(len(unseen))))
     real.close()
-    pairs = [(model.sample(len(near), seed), torch.cat(near)), (own, torch.cat(unseen))]
+    pairs = [(model.sample(len(near), p["seed"]), torch.cat(near)), (own, torch.cat(unseen))]
     both = [np.stack([video.to_uint8(clips) for clips in pair], axis=1) for pair in pairs]
     return np.concatenate([one.reshape(-1, *one.shape[2:]) for one in both])

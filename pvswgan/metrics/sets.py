@@ -161,6 +161,12 @@ def with_logits(of: Set, batches: Batches, extractor: Extractor, tell: Callable[
     return replace(of, logits=torch.cat([part for part in logits if part is not None]))
 
 
+def joined_logits(of: Set, other: Set) -> Set:
+    """The set, with another one's logits besides."""
+    logits = [part.logits for part in (of, other) if part.logits is not None]
+    return replace(of, logits=torch.cat(logits) if logits else None)
+
+
 def library(reals: Reals, searched: Draw, turned: int, eyes: Extractor, tell: Callable[[int], None]) -> Library:
     """Those clips of `reals`, which must not turn them by itself; and the first `turned` of them turned."""
     seen, other = [], []

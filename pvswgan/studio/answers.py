@@ -12,15 +12,21 @@ from fastapi.responses import JSONResponse
 
 from pvswgan.checkpoint import CheckpointError
 from pvswgan.data.format import DataError
+from pvswgan.growth import PlanError
 from pvswgan.metrics.extractors import ExtractorError
+from pvswgan.studio.data_jobs import JobError, UnknownJobError
 from pvswgan.studio.data_stores import UnknownStoreError
 from pvswgan.studio.kept import KeptError, UnknownKeptError
 from pvswgan.studio.models import Sheet, TooMuchError, UnknownModelError
-from pvswgan.studio.processes import ProcessError
+from pvswgan.studio.processes import ProcessError, RunNameError
 from pvswgan.studio.queue import QueueError
 from pvswgan.studio.train_form import FormError
+from pvswgan.studio.trash import TrashError, UnknownItemError
 
 T = TypeVar("T")
+UNKNOWN = (UnknownModelError, UnknownKeptError, UnknownStoreError, UnknownJobError, UnknownItemError)
+WRONG = (RunNameError, FormError, PlanError, DataError, CheckpointError, ExtractorError, TooMuchError)
+NOT_NOW = (ProcessError, QueueError, JobError, KeptError, TrashError)
 
 
 class Json(JSONResponse):
@@ -45,12 +51,15 @@ def asked(call: Callable[..., T], *arguments: object) -> T:
     """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
     try:
         return call(*arguments)
-    except (UnknownModelError, UnknownKeptError, UnknownStoreError) as error:
+    except UNKNOWN as error:
         raise HTTPException(404, str(error)) from error
-    except (DataError, KeptError, ProcessError, QueueError) as error:
-        raise HTTPException(409, str(error)) from error
-    except (CheckpointError, ExtractorError, TooMuchError, FormError, OSError) as error:
+    except WRONG as error:
         raise HTTPException(422, str(error)) from error
+    except NOT_NOW as error:
+        raise HTTPException(409, str(error)) from error
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        raise HTTPException(422, f"The studio's machine refused a file: {said}.") from error
 
 
 def sheet_answer(sheet: Sheet, **headers: str) -> Response:

@@ -104,7 +104,7 @@ def _costs(config: Mapping[str, Any], run: RunFolder | None) -> dict[str, Any]:
 
 def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
     """{"rows": of statistics, "measures": of samples, "waiting": how many samples are not measured yet, "against": what
-    the samples' SWD is measured against, see `against`}.
+    the samples are measured against, see `against`}.
 
     Every row says where it is: clips (seen), steps (of the critic and generator, clips over batch), seconds (trained).
     Measuring new samples stops after `seconds`; what is measured is remembered, so the next call gets further.
@@ -123,7 +123,7 @@ def curves(run: RunFolder, seconds: float = LOOKING_S) -> dict[str, Any]:
 
 def against(run: RunFolder) -> str:
     """A short name of what a run's real clips are drawn from, and how, and of its last size: between two runs of which
-    it differs SWD says nothing."""
+    it differs what is measured on samples cannot be compared."""
     config = run.config()
     data, plan = config.get("data") or {}, train_watch.plan_of(config)
     with contextlib.suppress(ValueError):  # of an older run: with what has become usual since
@@ -134,7 +134,8 @@ def against(run: RunFolder) -> str:
 
 
 def measures(run: RunFolder, seconds: float = LOOKING_S) -> tuple[list[dict[str, Any]], int]:
-    """(of each snapshot's fixed samples, oldest first: {clips, swd, diversity, motion}; how many are still to measure).
+    """(of each snapshot's fixed samples, oldest first: {clips, size, swd, diversity, motion}; how many are still to
+    measure).
 
     diversity and motion are shares of the real clips' (1: as among reals), swd see pvswgan.metrics.swd: of so few clips
     a coarse guide. Each is measured once and remembered while the files stay the same.
@@ -156,8 +157,9 @@ def _row(sample: Sample, real: Sample) -> dict[str, Any] | None:
     theirs = sheet_measures.of_sheet(real.path, real.resolution)
     if own is None or theirs is None:
         return None
-    return {"clips": sample.clips, "swd": _distance(sample, real), "diversity": _share(own.diversity, theirs.diversity),
-            "motion": _share(own.motion, theirs.motion)}  # fmt: skip
+    size = f"{sample.frames}x{sample.resolution}"
+    return {"clips": sample.clips, "size": size, "swd": _distance(sample, real),
+            "diversity": _share(own.diversity, theirs.diversity), "motion": _share(own.motion, theirs.motion)}
 
 
 def _share(value: float, of: float) -> float | None:

@@ -31,12 +31,13 @@ ACROSS: dict[str, tuple[str, float]] = {  # name of the axis, and what its value
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5588c")
 SMALLEST = 128  # pixels of a clip's side
 WEIGHT = 0.9  # of the moving average
-SHARED = {"swd": "SWD of space-time patches (lower is better, within one stage)", 
+SHARED = {"swd": "SWD of space-time patches (lower is better)",
           "diversity": "Diversity, as a share of the real clips’", "motion": "Motion, as a share of the real clips’"}
 LOSSES = ("Losses have axes of their own: each loss measures something else, in units of its own, so a lower line does "
-          "not mean better clips. What can be compared is measured on the clips.")
-APART = ("SWD has a chart for each set of real clips and each last size: distances to other clips, or at another size, "
-         "cannot be compared.")
+          "not mean better clips. What can be compared is measured on the clips, on twelve of each snapshot: a coarse "
+          "guide. No line goes on from one size to the next.")
+APART = ("What is measured on clips has a chart for each set of real clips and each last size: against other clips, or "
+         "at another size, it cannot be compared.")
 STYLE = """
 :root { color-scheme: light dark; --dim: #5b6b82; --line: #d5dce6; }
 @media (prefers-color-scheme: dark) { :root { --dim: #a8b4c6; --line: #3a4556; } }
@@ -184,9 +185,10 @@ def _curves(studio: Studio, sides: Sequence[dict[str, Any]], colours: Sequence[s
     for one in known:
         groups.setdefault(one[2]["against"], []).append(one)
     for key, title in SHARED.items():
-        for group in groups.values() if key == "swd" else [known]:
-            names = f"{', '.join(s['name'] for s, _, _ in group)}: " if key == "swd" and len(groups) > 1 else ""
-            charts.append(chart(names + title, across, [line(s, c, f["measures"], key) for s, c, f in group]))
+        for group in groups.values():
+            names = f"{', '.join(s['name'] for s, _, _ in group)}: " if len(groups) > 1 else ""
+            lines = [line(s, c, rows, key) for s, c, f in group for rows in _by_size(f["measures"])]
+            charts.append(chart(names + title, across, lines))
     charts.append(chart("Clips a second", across, [line(s, c, f["rows"], "clips_per_s") for s, c, f in known]))
     drawn = "".join(f"<div>{one}</div>" for one in charts if one)
     legend = " &nbsp; ".join(f"{_dot(c)}{escape(s['name'])}" for s, c, _ in known)
@@ -194,6 +196,11 @@ def _curves(studio: Studio, sides: Sequence[dict[str, Any]], colours: Sequence[s
         return ""
     words = f"{LOSSES} {APART}" if len(groups) > 1 else LOSSES
     return f'<h2>Curves</h2><p>{legend}</p><p class="dim">{words}</p><div class="charts">{drawn}</div>'
+
+
+def _by_size(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows of each size of clips: one is measured against other clips than the next."""
+    return [[row for row in rows if row["size"] == size] for size in dict.fromkeys(row["size"] for row in rows)]
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:

@@ -17,11 +17,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from pvswgan.data.format import DataError
 from pvswgan.data.sources import cache_folder
 from pvswgan.data.store import TIMES
-from pvswgan.growth import ORDERS, PlanError
+from pvswgan.growth import ORDERS
 from pvswgan.studio import data_clips, data_form, data_jobs, data_stores, data_trash
+from pvswgan.studio.answers import asked
 from pvswgan.studio.views import view
 
 if TYPE_CHECKING:
@@ -95,29 +95,29 @@ def import_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     @api.post("/plan")
     def plan(wish: data_form.Wish) -> dict[str, Any]:
         look = not studio.settings.read_only
-        words, problems = _asked(data_form.words, wish, look)
+        words, problems = asked(data_form.words, wish, look)
         size = None if problems or not look else data_form.size(wish)
-        room = size and {"bytes": size, "free": _asked(data_form.free)}
+        room = size and {"bytes": size, "free": asked(data_form.free)}
         return {"command": data_form.shown(words), "problems": problems, "room": room}
 
     @api.post("/import", dependencies=writes)
     def start(wish: data_form.Wish) -> dict[str, str]:
-        words, problems = _asked(data_form.words, wish)
+        words, problems = asked(data_form.words, wish)
         if problems:
             raise HTTPException(422, " ".join(problems.values()))
-        return {"id": _asked(data_jobs.start, words)}
+        return {"id": asked(data_jobs.start, words)}
 
     @api.post("/cancel", dependencies=writes)
-    def cancel(asked: Asked) -> None:
-        _asked(data_jobs.cancel, asked.id)
+    def cancel(wish: Asked) -> None:
+        asked(data_jobs.cancel, wish.id)
 
     @api.post("/resume", dependencies=writes)
-    def resume(asked: Asked) -> None:
-        _asked(data_jobs.resume, asked.id)
+    def resume(wish: Asked) -> None:
+        asked(data_jobs.resume, wish.id)
 
     @api.post("/forget", dependencies=writes)
-    def forget(asked: Asked) -> None:
-        _asked(data_jobs.forget, asked.id)
+    def forget(wish: Asked) -> None:
+        asked(data_jobs.forget, wish.id)
 
     return api
 
@@ -140,27 +140,27 @@ def list_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
     @api.post("/open", dependencies=writes)
     def add(typed: Typed) -> dict[str, str]:
-        return {"id": _asked(data_stores.add, _asked(data_form.store_path, typed.path))}
+        return {"id": asked(data_stores.add, asked(data_form.store_path, typed.path))}
 
     @api.post("/close", dependencies=writes)
-    def close(asked: Asked) -> None:
-        _asked(data_stores.close, asked.id)
+    def close(wish: Asked) -> None:
+        asked(data_stores.close, wish.id)
 
     @api.post("/discard", dependencies=writes)
-    def discard(asked: Asked) -> dict[str, str]:
-        return {"id": _asked(data_trash.discard_store, asked.id, studio.settings.runs)}
+    def discard(wish: Asked) -> dict[str, str]:
+        return {"id": asked(data_trash.discard_store, wish.id, studio.settings.runs)}
 
     @api.post("/discard-unfinished", dependencies=writes)
-    def discard_build(asked: Asked) -> dict[str, str]:
-        return {"id": _asked(data_trash.discard_build, asked.id)}
+    def discard_build(wish: Asked) -> dict[str, str]:
+        return {"id": asked(data_trash.discard_build, wish.id)}
 
     @api.post("/restore", dependencies=writes)
-    def restore(asked: Asked) -> dict[str, str]:
-        return {"id": _asked(data_trash.restore, asked.id)}
+    def restore(wish: Asked) -> dict[str, str]:
+        return {"id": asked(data_trash.restore, wish.id)}
 
     @api.post("/empty-trash", dependencies=writes)
     def empty(thrown: Thrown) -> dict[str, int]:
-        return {"bytes": _asked(data_trash.empty, thrown.ids)}
+        return {"bytes": asked(data_trash.empty, thrown.ids)}
 
     return api
 
@@ -171,33 +171,33 @@ def store_router(guard: Callable[..., None]) -> APIRouter:
 
     @api.get("/store")
     def about(id: str) -> dict[str, Any]:
-        return _asked(data_stores.about, id) | {"walls": _asked(data_clips.walls, id)}
+        return asked(data_stores.about, id) | {"walls": asked(data_clips.walls, id)}
 
     @api.get("/sheet")
     def sheet(id: str) -> Response:
-        return _picture(_asked(data_stores.contact_sheet, id), "image/jpeg")
+        return _picture(asked(data_stores.contact_sheet, id), "image/jpeg")
 
     @api.get("/clips")
     def clips(id: str, label: Whole | None = None, split: str | None = None, page: Whole = 0,
               seed: Whole | None = None, size: Whole | None = None) -> dict[str, Any]:
-        return _asked(data_clips.choose, id, label, split, page, seed, size)
+        return asked(data_clips.choose, id, label, split, page, seed, size)
 
     @api.get("/wall")
     def wall(id: str, clips: str, size: Whole | None = None) -> Response:
-        return _picture(_asked(data_clips.wall, id, _numbers(clips), size), "image/jpeg")
+        return _picture(asked(data_clips.wall, id, _numbers(clips), size), "image/jpeg")
 
     @api.get("/clip")
     def clip(id: str, clip: Whole) -> dict[str, Any]:
-        return _asked(data_clips.facts, id, clip)
+        return asked(data_clips.facts, id, clip)
 
     @api.get("/pyramid")
     def pyramid(id: str, clip: Whole, order: str = "paper", frames: Whole = 32, start: Whole = 0) -> dict[str, Any]:
-        return _asked(data_clips.pyramid, id, clip, order, frames, start)
+        return asked(data_clips.pyramid, id, clip, order, frames, start)
 
     @api.get("/stage")
     def stage(id: str, clip: Whole, stage: Whole, order: str = "paper", time: str = "average", frames: Whole = 32,
               start: Whole = 0) -> Response:
-        return _picture(*_asked(data_clips.stage, id, clip, order, time, frames, start, stage))
+        return _picture(*asked(data_clips.stage, id, clip, order, time, frames, start, stage))
 
     return api
 
@@ -212,18 +212,3 @@ def _numbers(text: str) -> list[int]:
 
 def _picture(data: bytes, kind: str) -> Response:
     return Response(data, media_type=kind, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
-
-
-def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
-    """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
-    try:
-        return call(*arguments)
-    except (data_stores.UnknownStoreError, data_jobs.UnknownJobError) as error:
-        raise HTTPException(404, str(error)) from error
-    except (data_jobs.JobError, data_trash.TrashError) as error:
-        raise HTTPException(409, str(error)) from error
-    except (DataError, PlanError, ValueError) as error:
-        raise HTTPException(422, str(error)) from error
-    except OSError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-        raise HTTPException(422, f"The studio's machine refused a file: {said}.") from error

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pvswgan.data.format import DataError
-from pvswgan.data.store import ClipStore
+from pvswgan.data.store import TIMES, ClipStore
 from pvswgan.growth import GrowthPlan, make_plan
 from pvswgan.studio.data_stores import opened, plain
 from pvswgan.video import encode_jpeg, png_bytes, sprite_sheet, to_uint8
@@ -144,6 +144,8 @@ def stage(name: str, clip: int, order: str, time: str, frames: int, start: int, 
     """(picture, its media type): one stage of the pyramid as a sprite sheet of one row, as the trainer gets it."""
     store = opened(name)
     _window(store, clip, frames, start)
+    if time not in TIMES:
+        raise DataError(f"Time is {time[:60]!r}; allowed: {', '.join(TIMES)}.")
     sizes = plan(store, order, frames).sizes
     if not 0 <= number < len(sizes):
         raise DataError(f"There is no stage {number}; this plan has stages 0 to {len(sizes) - 1}.")

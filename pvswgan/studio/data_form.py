@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pvswgan.data.format import pyramid_sizes
+from pvswgan.data.format import DataError, pyramid_sizes
 from pvswgan.data.hold_out import MOST
 from pvswgan.data.pieces import LONGEST
 from pvswgan.data.sources import DRAW, FILES, LEAST, cache_folder, is_store
@@ -62,7 +62,7 @@ _HELP = {
     "ucf101": "UCF-101 with its train and test lists",
     "strips": "pictures with the frames of a clip side by side",
     "frames": "folders of numbered pictures, one a clip",
-    "array": "one .npy or .npz file",
+    "array": ".npy or .npz files, one or a folder of them",
 }
 KINDS = {kind.id: kind for kind in (
     *(Kind(name, FOUND, _HELP.get(name, "")) for name in ("auto", *FILES)),
@@ -213,20 +213,20 @@ def _path(text: str, look: bool) -> tuple[str, str]:
 
 
 def store_path(text: str) -> Path:
-    """The folder of a store as it was typed. Raises ValueError, with a sentence, where there is none."""
+    """The folder of a store as it was typed. Raises DataError, with a sentence, where there is none."""
     text = text.strip()
     if not text:
-        raise ValueError("Write the path of a store's folder on this machine.")
+        raise DataError("Write the path of a store's folder on this machine.")
     try:
         path = Path(text).expanduser().absolute()
         if is_store(path):
             return path
         there = path.exists()
     except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(_unreadable(text, error)) from error
+        raise DataError(_unreadable(text, error)) from error
     if not there:
-        raise ValueError(f"There is no folder {_cut(path)} on this machine.")
-    raise ValueError(f"{_cut(path)} is no clip store: it holds no meta.json. Import clips makes a store of videos.")
+        raise DataError(f"There is no folder {_cut(path)} on this machine.")
+    raise DataError(f"{_cut(path)} is no clip store: it holds no meta.json. Import clips makes a store of videos.")
 
 
 def _unreadable(text: str, error: Exception) -> str:

@@ -72,11 +72,9 @@ def discard_build(name: str) -> str:
 
 
 def restore(id: str) -> str:
-    """Put something back where it was; returns the name of the store. Raises UnknownStoreError, TrashError."""
+    """Put something back where it was; returns the name of the store. Raises TrashError, OSError."""
     with _changing:
         item = _trash().find(id)
-        if item is None:
-            raise UnknownStoreError(f"There is nothing {id!r} in the trash.")
         name = _name(item)
         _trash().back(item, cache_folder() / item.name, name)
         return name

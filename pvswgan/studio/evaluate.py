@@ -44,7 +44,7 @@ class Wish(BaseModel):
     model: Id
     store: str = Field(default=OWN, max_length=200)
     extractor: str = Field(default=extractors.DEFAULT, max_length=120)
-    clips: Literal[100, 250, 500, 1000, 2048] = 500
+    clips: Literal[100, 250, 500, 1000, 2048, 10_000] = 500  # 10,000: TGAN's Inception Score
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     who: str = Field(default="", max_length=40)
 
@@ -178,8 +178,8 @@ def tables(studio: Studio) -> dict[str, Any]:
 def _table(group: list[tuple[str, Result]], first: Result | None) -> dict[str, Any]:
     result = group[0][1]
     apart = report.differences(first, result) if first is not None and first.key != result.key else []
-    rows = [{"id": name, "label": evaluate.label(name), "better": evaluate.better(name), "main": name in KEYS,
-             "about": evaluate.about_level(name, result.values),
+    rows = [{"id": name, "label": evaluate.label(name, result.protocol), "better": evaluate.better(name),
+             "main": name in KEYS, "about": evaluate.about_level(name, result.values),
              "floor": columns["floor"], "ceiling": columns["ceiling"],
              "values": [one.values.get(name, {}).get("value") for _, one in group]}
             for name, columns in result.values.items() if not name.endswith("_deviation")]
@@ -211,7 +211,8 @@ def _real_clips(opened: Opened, result: Result, store_of: Callable[[Opened, str,
     for name in [about["real"]] if "real" in about else [OWN, str(about.get("store"))]:
         try:
             store = store_of(opened, name, lambda *_: None)
-            real = Against.of(opened.model, store, result.protocol["seed"], result.protocol["reals"]["split"])
+            p = result.protocol
+            real = Against.of(opened.model, store, p["seed"], p["reals"]["split"], p["reals"].get("mirror", True))
         except DataError:
             continue
         real.close()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel, Field, ValidationError
 
-from pvswgan.studio.kept import KeptError
+from pvswgan.studio.answers import asked
 from pvswgan.studio.points import DirectionId
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
     def tour(model: str) -> dict[str, Any]:
         models = [entry.name for group in studio.models.groups() for entry in group[:1] if entry.kind == "asset"]
         found = stops(studio.settings.assets, model) if model in models else {}
-        try:
-            own = studio.kept.names(f"asset:{model}") if found else {}
-        except KeptError as error:
-            raise HTTPException(409, str(error)) from error
+        own = asked(studio.kept.names, f"asset:{model}") if found else {}
         rows = [{"id": id, "own": own[id].name if id in own and own[id].name else None, **stop.model_dump()}
                 for id, stop in found.items()]
         named = [name for name in models if stops(studio.settings.assets, name)]

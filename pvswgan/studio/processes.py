@@ -38,11 +38,15 @@ class ProcessError(RuntimeError):
     """A training could not be started or asked; the message is a sentence for the person at the page."""
 
 
+class RunNameError(ProcessError):
+    """A run cannot have that name."""
+
+
 def check_name(name: str) -> str:
-    """The name of a new run, trimmed; raises ProcessError unless it is safe as the name of one folder."""
+    """The name of a new run, trimmed; raises RunNameError unless it is safe as the name of one folder."""
     name = name.strip()
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        raise ProcessError(
+        raise RunNameError(
             f"The name {name!r} cannot be used for a run: allowed are up to {LONGEST_NAME} "
             "letters, digits, dots, dashes and underscores, beginning with a letter or a digit."
         )

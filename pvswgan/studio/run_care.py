@@ -18,16 +18,13 @@ from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel
 
 from pvswgan.studio import processes, train_watch
-from pvswgan.studio.kept import Kept, KeptError
+from pvswgan.studio.answers import asked
+from pvswgan.studio.kept import Kept
 from pvswgan.studio.trash import Trash, TrashError, bytes_held
 from train.run import ACTIVE, RunFolder
 
 if TYPE_CHECKING:
     from pvswgan.studio.server import Studio
-
-
-class BusyRunError(RuntimeError):
-    """A run cannot be moved while a training works in it; the message is a sentence."""
 
 
 class NewName(BaseModel):
@@ -56,19 +53,19 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 
     @api.post("/runs/{run}/rename", dependencies=writes)
     def new_name(run: str, wish: NewName) -> dict[str, str]:
-        return {"id": _asked(rename, train_watch.find(root, run), wish.name, studio.kept)}
+        return {"id": asked(rename, train_watch.find(root, run), wish.name, studio.kept)}
 
     @api.post("/runs/{run}/delete", dependencies=writes)
     def throw(run: str) -> dict[str, str]:
-        return {"id": _asked(delete, root, train_watch.find(root, run))}
+        return {"id": asked(delete, root, train_watch.find(root, run))}
 
     @api.post("/train/trash/restore", dependencies=writes)
     def put_back(wish: Thrown) -> dict[str, list[str]]:
-        return {"runs": [_asked(restore, root, id) for id in wish.ids]}
+        return {"runs": [asked(restore, root, id) for id in wish.ids]}
 
     @api.post("/train/trash/empty", dependencies=writes)
     def wipe(wish: Thrown) -> dict[str, int]:
-        return {"bytes": _asked(empty, root, wish.ids)}
+        return {"bytes": asked(empty, root, wish.ids)}
 
     return api
 
@@ -76,7 +73,7 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
 def rename(run: RunFolder, name: str, kept: Kept) -> str:
     """Give a run that rests another name; returns it. What people kept for its models goes with it.
 
-    Raises ProcessError (a bad name), BusyRunError, TrashError (it is taken), KeptError, OSError.
+    Raises RunNameError, ProcessError (it does not rest), TrashError (the name is taken), KeptError, OSError.
     """
     name = processes.check_name(name)
     with _resting(run):
@@ -94,7 +91,7 @@ def rename(run: RunFolder, name: str, kept: Kept) -> str:
 
 
 def delete(root: Path, run: RunFolder) -> str:
-    """Move a run that rests into the trash; returns its id there. Raises BusyRunError, TrashError, OSError."""
+    """Move a run that rests into the trash; returns its id there. Raises ProcessError, TrashError, OSError."""
     with _resting(run):
         return _trash(root).put(run.path)
 
@@ -105,11 +102,9 @@ def thrown(root: Path) -> list[dict[str, Any]]:
 
 
 def restore(root: Path, id: str) -> str:
-    """Put a run back where it was; returns its name. Raises KeyError, TrashError, OSError."""
+    """Put a run back where it was; returns its name. Raises TrashError, OSError."""
     with processes.changing:
         item = _trash(root).find(id)
-        if item is None:
-            raise KeyError(f"There is nothing {id!r} in the trash of the runs.")
         _trash(root).back(item, root / item.name, item.name)
         return item.name
 
@@ -129,28 +124,15 @@ def _trash(root: Path) -> Trash:
 
 @contextmanager
 def _resting(run: RunFolder) -> Iterator[None]:
-    """Raises BusyRunError where a training works in the folder; meanwhile none can begin there."""
+    """Raises ProcessError where a training works in the folder; meanwhile none can begin there."""
     with processes.changing:
         state, _ = train_watch.state_of(run)
         if state in ACTIVE or run.alive():
-            raise BusyRunError(f"The run {run.name} is {state if state in ACTIVE else 'still ending'}: stop it first.")
+            doing = state if state in ACTIVE else "still ending"
+            raise processes.ProcessError(f"The run {run.name} is {doing}: stop it first.")
         with open(run.path / ".lock", "a", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BusyRunError(f"A training is at work in {run.path}: stop it first.") from None
+                raise processes.ProcessError(f"A training is at work in {run.path}: stop it first.") from None
             yield
-
-
-def _asked(call: Callable[..., Any], *arguments: Any) -> Any:
-    """call(*arguments), its known errors turned into answers that the page shows as a sentence."""
-    try:
-        return call(*arguments)
-    except KeyError as error:
-        raise HTTPException(404, str(error.args[0])) from error
-    except processes.ProcessError as error:
-        raise HTTPException(422, str(error)) from error
-    except (BusyRunError, TrashError, KeptError) as error:
-        raise HTTPException(409, str(error)) from error
-    except OSError as error:
-        raise HTTPException(422, f"The studio's machine refused it: {error.strerror or error}.") from error

@@ -157,7 +157,7 @@ def _problems(wish: Wish, item: train_form.Configuration, config: Config | None,
     problems = {}
     try:
         processes.check_name(_name(wish, item))
-    except processes.ProcessError as error:
+    except processes.RunNameError as error:
         problems["name"] = str(error)
     # A read-only studio starts nothing, and tells nobody which folders this machine has.
     if config is not None and not studio.settings.read_only:

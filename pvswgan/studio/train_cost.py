@@ -130,6 +130,7 @@ def _key(config: schema.Config) -> str:
     return json.dumps([
         config.device, config.precision, config.network.model_dump(), config.loss.model_dump(), phases,
         config.batches(), train.critic_steps, train.gp_interval, train.checkpointing, train.augment,
+        train.optimiser, train.temporal_contrast,
     ])  # fmt: skip
 
 

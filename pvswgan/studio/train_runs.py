@@ -10,7 +10,8 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from pvswgan.studio import alerts, machine, processes, run_care
-from pvswgan.studio.queue import Queue, QueueError
+from pvswgan.studio.answers import asked
+from pvswgan.studio.queue import Queue
 from pvswgan.studio.train_watch import detail, find, log_lines, new_rows, runs, sample_list, summary
 from train.run import ACTIVE
 
@@ -62,13 +63,10 @@ def router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     @api.post("/{run}/request", dependencies=[Depends(studio.guard_write)])
     def request(run: str, body: Request) -> dict[str, Any]:
         folder = find(root, run)
-        try:
-            if body.name == "resume" and folder.state() not in ACTIVE:
-                processes.resume(folder)
-            else:
-                processes.request(folder, body.name)
-        except processes.ProcessError as error:
-            raise HTTPException(409, str(error)) from error
+        if body.name == "resume" and folder.state() not in ACTIVE:
+            asked(processes.resume, folder)
+        else:
+            asked(processes.request, folder, body.name)
         return detail(folder, read_only) | {"machine": machine.reading(folder)}
 
     return api
@@ -109,12 +107,7 @@ def queue_router(studio: Studio, guard: Callable[..., None]) -> APIRouter:
     queue = Queue(studio.settings.runs)
 
     def changed(change: Callable[..., None], *arguments: Any) -> dict[str, Any]:
-        try:
-            change(*arguments)
-        except QueueError as error:
-            raise HTTPException(409, str(error)) from error
-        except OSError as error:
-            raise HTTPException(422, f"The queue cannot be written: {error.strerror or error}.") from error
+        asked(change, *arguments)
         return queue.listed()
 
     @api.post("/move")

@@ -20,6 +20,10 @@ class TrashError(RuntimeError):
     """Something cannot be deleted, or put back; the message is a sentence."""
 
 
+class UnknownItemError(TrashError):
+    """There is no such thing in the trash."""
+
+
 class Trash:
     """The trash in the folder `root`, which is made when first needed. Its callers take turns, by a lock of theirs."""
 
@@ -38,8 +42,12 @@ class Trash:
             return []  # nothing was deleted yet, or it is being emptied
         return [inside[0] for _, inside in sorted(found, reverse=True) if len(inside) == 1]
 
-    def find(self, id: str) -> Path | None:
-        return next((item for item in self.items() if item.parent.name == id), None)
+    def find(self, id: str) -> Path:
+        """The item of that id. Raises UnknownItemError."""
+        for item in self.items():
+            if item.parent.name == id:
+                return item
+        raise UnknownItemError(f"There is nothing {id!r} in the trash.")
 
     def put(self, folder: Path) -> str:
         """Move a folder into the trash; returns its id there. Raises TrashError, OSError."""

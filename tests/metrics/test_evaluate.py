@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pvswgan import checkpoint
 from pvswgan.data.format import DataError
@@ -14,9 +15,9 @@ from pvswgan.latents import sample_latents
 from pvswgan.metrics import against, features, report, sets
 from pvswgan.metrics import evaluate as ev
 from pvswgan.metrics.against import Against
-from pvswgan.metrics.evaluate import Result, evaluate
+from pvswgan.metrics.evaluate import Result, evaluate, label, wanting
 from pvswgan.metrics.extractors import make
-from pvswgan.metrics.sets import as_bytes
+from pvswgan.metrics.sets import as_bytes, noise, samples
 from pvswgan.video import to_uint8
 from tests.metrics.conftest import write_network
 from tests.shell import command
@@ -128,15 +129,47 @@ def test_of_more_clips_than_are_searched_the_searched_ones_make_the_floor(model,
     assert found.values["near_ratio"]["floor"] == pytest.approx(1, abs=0.3)
 
 
-def test_tgans_inception_score_is_of_all_samples_however_few_the_real_clips(model, store, tmp_path):
+@pytest.mark.parametrize("half", [48, 20])
+def test_tgans_inception_score_is_of_all_samples_however_few_the_real_clips(model, store, tmp_path, monkeypatch, half):
+    """Of 20 clips nothing else is said of features."""
+    monkeypatch.setattr(type(store), "usable", lambda self, *_: np.arange(2 * half))
     eyes = make("clipnet")
-    alone = replace(eyes, name="stand-in", protocol=eyes.protocol | {"splits": 1}, scores_all=True)
+    alone = replace(eyes, name="c3d", protocol=eyes.protocol | {"name": "c3d", "splits": 1}, scores_all=True)
     found = evaluate(model, store, clips=300, extractor=alone, cache=tmp_path)
-    assert (found.protocol["clips"], found.protocol["scored"]) == (48, 300)
-    logits = eyes.describe(as_bytes(model.generate(sample_latents(300, model.latent_dim, 0))))[1]
-    assert found.values["is"]["value"] == pytest.approx(features.inception_score(logits, 1)[0], rel=1e-4)
-    assert "(the samples' Inception Score is of 300)" in report.sentence(found)
-    assert evaluate(model, store, clips=300, extractor=eyes, cache=tmp_path).protocol["scored"] == 48
+    assert (found.protocol["clips"], found.protocol["scored"]) == (half, 300)
+    real = Against.of(model, store, 0)
+    clips = {"value": model.generate(sample_latents(300, model.latent_dim, 0)),
+             "floor": torch.cat([*real.reals.batches(0, 2 * half)]),
+             "ceiling": torch.cat([*noise((3, 8, 16, 16), half, 0), *noise((3, 8, 16, 16), 300 - half, 1)])}
+    real.close()
+    for column, these in clips.items():
+        logits = eyes.describe(as_bytes(these))[1]
+        assert found.values["is"][column] == pytest.approx(features.inception_score(logits, 1)[0], rel=1e-4), column
+    assert ("fid" in found.values) == (half == 48)
+    said = report.sentence(found)
+    assert "(the samples' Inception Score is of 300)" in said
+    assert said.endswith("It is not TGAN's Inception Score: 300 samples, not 10,000; 8 frames, not 16.")
+    assert evaluate(model, store, clips=300, extractor=eyes, cache=tmp_path).protocol["scored"] == half
+
+
+def test_fvd_sees_real_clips_as_they_lie_in_the_store(model, store, tmp_path):
+    """The training turns half of them; StyleGAN-V's FVD turns none. A copy that is turned is a copy all the same."""
+    assert model.config["data"]["mirror"]
+    eyes = make("clipnet")
+    i3d = replace(eyes, name="i3d", protocol=eyes.protocol | {"name": "i3d"}, mirrors=False)
+    found = evaluate(model, store, clips=40, extractor=i3d, cache=tmp_path)
+    assert found.protocol["reals"]["mirror"] is False
+    plain = Against.of(model, store, 0, mirror=False)
+    assert not plain.reals.sampler.draw(0, 40).mirror.any() and not plain.others.sampler.draw(40, 40).mirror.any()
+    seen = {what: eyes.describe(as_bytes(torch.cat([*clips])))[0] for what, clips in (
+        ("real", plain.reals.batches(0, 40)), ("made", samples(model, sample_latents(40, model.latent_dim, 0))))}
+    plain.close()
+    assert found.values["fid"]["value"] == pytest.approx(features.fid(seen["made"], seen["real"]), rel=1e-4)
+    assert report.nearest_pairs(found, model, store, 4).shape == (16, 8, 16, 16, 3)
+    assert label("fid", found.protocol) == "Fréchet distance by I3D" and label("fid") == "FID"
+    assert "It is not StyleGAN-V's FVD: 40 clips, not 2,048; 8 frames, not 16." in report.sentence(found)
+    whole = {"extractor": {"name": "i3d"}, "clips": 2048, "frames": 16}
+    assert label("fid", whole) == "FVD" and wanting(whole) == ("StyleGAN-V's FVD", [])
 
 
 def test_pairs_are_those_that_were_found(model, store, result):

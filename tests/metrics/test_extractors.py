@@ -49,9 +49,12 @@ def test_files_that_are_not_weights_are_named(tmp_path):
     save_file({"fc8.bias": torch.zeros(101), "x": torch.zeros(1)}, path)
     with pytest.raises(ExtractorError, match=r"does not fit C3D"):
         make("c3d", path)
+    save_file({"fc8.bias": torch.tensor(1.0)}, path)
+    with pytest.raises(ExtractorError, match=r"does not fit C3D"):
+        make("c3d", path)
     with pytest.raises(ExtractorError, match="no TorchScript file"):
         make("i3d", tmp_path / "junk.pt", trust=True)
-    with pytest.raises(ExtractorError, match="cannot be had"):
+    with pytest.raises(ExtractorError, match=r"junk\.pt does not hold Inception-v3's weights"):
         make("inception", tmp_path / "junk.pt")
 
 
@@ -135,3 +138,36 @@ def test_inception_sees_four_frames_of_each_clip(monkeypatch, tmp_path):
     features, logits = extractor.describe(torch.rand(2, 3, 8, 16, 16) * 2 - 1)
     assert features.shape == (8, 2048)
     assert logits.shape == (8, 1008)
+
+
+NOT_INCEPTION = [None, {"x": torch.zeros(3)}, torch.zeros(3), [1, 2]]
+
+
+@pytest.mark.parametrize("held", range(len(NOT_INCEPTION)))
+def test_a_file_that_is_not_inceptions_is_named(tmp_path, held):
+    path = tmp_path / "other.pth"
+    if NOT_INCEPTION[held] is None:
+        path.touch()
+    else:
+        torch.save(NOT_INCEPTION[held], path)
+    with pytest.raises(ExtractorError, match=r"other\.pth does not hold Inception-v3's weights"):
+        make("inception", path)
+
+
+class Pair(torch.nn.Module):
+    def forward(self, x: torch.Tensor, rescale: bool, resize: bool, return_features: bool):
+        return x, x
+
+
+class Voxels(torch.nn.Module):
+    def forward(self, x: torch.Tensor, rescale: bool, resize: bool, return_features: bool) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.parametrize(("program", "words"), [(Pair, "with tuple"), (Voxels, r"with \(2, 3, 16, 8, 8\)")])
+def test_a_program_that_answers_otherwise_is_named(tmp_path, program, words):
+    path = tmp_path / "strange.pt"
+    torch.jit.script(program()).save(str(path))
+    extractor = make("i3d", path, trust=True)
+    with pytest.raises(ExtractorError, match=rf"strange\.pt does not answer as StyleGAN-V's I3D does.*{words}"):
+        extractor.describe(torch.zeros(2, 3, 16, 8, 8))

@@ -64,13 +64,14 @@ def test_curves_know_steps_and_seconds_and_measure_samples_against_real_clips(ro
     assert (first["clips"], first["steps"]) == (500, 500 / 16) and second["steps"] == 1000 / 16
     assert [row["clips"] for row in found["measures"]] == [500, 4000] and found["waiting"] == 0
     early, late = found["measures"]
+    assert (early["size"], late["size"]) == ("8x16", "8x16")
     assert early["steps"] == pytest.approx(500 / 16) and late["seconds"] == pytest.approx(4000 / 41.7)
     assert early["swd"] > late["swd"] > 0 and early["motion"] > late["motion"] > 1  # the noise that is in them
     assert compare_facts.measures(RunFolder(root / "a"), seconds=-1)[1] == 2
 
 
-def test_swd_to_other_clips_or_at_another_size_has_a_chart_of_its_own(root: Path) -> None:
-    """It is a distance to those clips; with another loss it is to the same."""
+def test_what_is_measured_against_other_clips_or_at_another_size_has_a_chart_of_its_own(root: Path) -> None:
+    """With another loss it is against the same."""
     changes = {"same": ("mirror: true", "mirror: true\n  compact: true"),
                "clips": ("source: toyfaces", "source: shapes"), "size": ("resolution: 32", "resolution: 16")}
     for name, (text, other) in changes.items():
@@ -84,7 +85,8 @@ def test_swd_to_other_clips_or_at_another_size_has_a_chart_of_its_own(root: Path
     with client(root) as http:
         for ids, charts in ((["run:a", "run:same"], 1), (["run:a", "run:same", "run:clips"], 2)):
             page = http.post("/api/compare/report", json={**wish, "ids": ids}).text
-            assert page.count("SWD of space-time patches") == 2 * charts  # the title, and what a screen reader is told
+            for title in ("SWD of space-time patches", "Diversity, as", "Motion, as"):
+                assert page.count(title) == 2 * charts  # the title, and what a screen reader is told
             assert ("cannot be compared" in page) == (charts > 1)
             assert ("a, same: SWD of" in page) == (charts > 1)
 

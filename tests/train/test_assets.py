@@ -6,14 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 import typer
 import yaml
+from safetensors import safe_open
 
 from pvswgan import checkpoint, factor_reader
 from pvswgan.checkpoint import ASSETS, CheckpointError
 from pvswgan.directions import pca
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.metrics.evaluate import Result
+from pvswgan.metrics.extractors import file_hash
 from train import assets
 from train.run import RunFolder
 
@@ -78,7 +81,7 @@ def test_both_compute_in_the_number_format_that_the_first_one_found(tmp_path, mo
     assert [words[0] for words in asked] == ["loss.name=swgan", "loss.name=wgan-gp"]
 
 
-def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
+def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch, capsys):
     """Half an hour of more training is not to be waited for; and a second call finds that all is done."""
     asked = []
 
@@ -101,9 +104,10 @@ def test_a_pair_is_trained_no_further_than_asked(tmp_path, monkeypatch):
         assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
                     kimg=2.0, remeasure=False)
     assert asked == ["pair-swgan", "pair-wgan-gp", *2 * [("pair-swgan", 2000), ("pair-wgan-gp", 2000)]]
-    with pytest.raises(CheckpointError, match=r"--kimg is 1\.5; both have checkpoints at 1, 2"):
+    with pytest.raises(typer.Exit) as end:
         assets.main(config=tmp_path, work=tmp_path / "runs", out=tmp_path, name="pair", threads=1, clips=48, train=True,
                     kimg=1.5, remeasure=False)  # there is no network of then, and none will come
+    assert end.value.exit_code == 2 and "--kimg is 1.5; both have checkpoints at 1, 2" in capsys.readouterr().err
     with pytest.raises(typer.Exit):  # one that ends before has failed, or was stopped by hand
         monkeypatch.setattr(assets, "train_on", lambda *_: 130)
         assets.main(config=tmp_path, work=tmp_path / "other", out=tmp_path, name="pair", threads=1, clips=48,
@@ -150,6 +154,13 @@ def test_what_is_shipped_is_a_pair_that_differs_in_the_loss_alone():
         [file] = (ASSETS / name / "metrics").iterdir()
         results.append(Result.from_json(file.read_text()))
         assert RunFolder(ASSETS / name).stats()
+        with safe_open(ASSETS / f"{name}.safetensors", "pt") as weights:
+            assert {weights.get_tensor(key).dtype for key in weights.keys()} == {torch.float16}  # noqa: SIM118
+        assert results[-1].model["sha256"] == file_hash(ASSETS / f"{name}.safetensors"), "measured as it is shipped"
+        assert all(found["name"] for found in json.loads((ASSETS / name / "directions.json").read_text()).values())
+        assert len(json.loads((ASSETS / name / "directions.json").read_text())) >= 4
+        config = RunFolder(ASSETS / name).config()
+        assert config == {key: checkpoint.load(name).config[key] for key in config}
     assert results[0].key == results[1].key
     assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) <= 16e6
     text = [file for file in ASSETS.rglob("*") if file.suffix in (".json", ".jsonl", ".yaml", ".safetensors")]

@@ -102,10 +102,17 @@ def body(study: Study, done: Sequence[Done], command: str, out: Path, beside: Pa
         what = " and ".join(label(measure) for measure in CURVES)
         along = "time and over clips" if study.minutes else "clips"
         parts.append("Curves begin where a training reaches clips of the last size; lines are means over the seeds; "
-                     "dashed grey: the floor.\n\n"
+                     f"dashed grey: the floor{_ceilings(done)}.\n\n"
                      f"![{what} over {along}]({_relative(out / 'curves.svg', beside)})")
     parts.append(sheets(study, done, out, beside))
     return "\n\n".join(part for part in parts if part)
+
+
+def _ceilings(done: Sequence[Done]) -> str:
+    """Where noise lies, which is too far off to be drawn: ", noise: FID 494.4, ..."; "" where nothing was measured."""
+    values = next((one.result.values for one in done if one.result), {})
+    found = [f"{label(measure)} {figure(values[measure]['ceiling'])}" for measure in CURVES if measure in values]
+    return f"; noise: {', '.join(found)}" if found else ""
 
 
 def lasting(study: Study, done: Sequence[Done]) -> str:

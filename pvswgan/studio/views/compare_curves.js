@@ -1,5 +1,5 @@
-// Curves of the compared runs. Each loss has a panel of its own; what is measured on the clips shares one, but for SWD to
-// other clips or at another last size.
+// Curves of the compared runs. Each loss has a panel of its own; what is measured on the clips shares one, but for runs on
+// other clips or of another last size. No line goes on from one size to the next.
 (() => {
   "use strict";
   const pvs = window.pvs;
@@ -7,14 +7,16 @@
 
   const ALONG = { clips: ["kimg", 1000], steps: ["steps", 1], seconds: ["minutes", 60] };
   const SHARED = [
-    { key: "swd", title: "SWD to the real clips", about: "lower is better, within one stage", from: "measures", apart: true },
+    { key: "swd", title: "SWD to the real clips", about: "lower is better", from: "measures" },
     { key: "diversity", title: "Diversity", about: "1: as among real clips", from: "measures" },
     { key: "motion", title: "Motion", about: "1: as in real clips", from: "measures" },
     { key: "clips_per_s", title: "Clips a second", about: "", from: "rows" },
   ];
   const WHY = "Each loss has an axis of its own: it measures something else, in units of its own, so a lower line does not mean "
-    + "better clips. The other panels are measured on the clips.";
-  const APART = " SWD has a panel for each set of real clips and each last size: distances to other clips, or at another size, cannot be compared.";
+    + "better clips. The other panels are measured on the clips, on twelve of each snapshot: a coarse guide (Evaluate measures more, with floor and "
+    + "ceiling). No line goes on from one size to the next.";
+  const APART = " What is measured on clips has a panel for each set of real clips and each last size: against other clips, or at another size, "
+    + "it cannot be compared.";
   const EVERY_MS = 5000;
 
   pvs.compare.curves = (view) => {
@@ -62,7 +64,8 @@
       const known = runs().filter(({ group }) => data.has(group));
       const [, per] = ALONG[state.along];
       const line = (side, from, key, more = {}) => {
-        const rows = data.get(side.group)[from].filter((row) => typeof row[key] === "number" && typeof row[state.along] === "number");
+        const known = data.get(side.group)[from].filter((row) => typeof row[key] === "number" && typeof row[state.along] === "number");
+        const rows = known.flatMap((row, i) => (i && row.size !== known[i - 1].size ? [{ ...row, [key]: null }, row] : [row])); // a gap
         return { name: side.name, colour: side.colour, x: rows.map((row) => row[state.along] / per), y: rows.map((row) => row[key]), ...more };
       };
       const losses = [...new Set(known.map(({ group }) => view.losses.get(group)))].filter(Boolean);
@@ -72,8 +75,8 @@
           line(side, "rows", "loss_G", { smooth: true, part: "generator" }),
           line(side, "rows", "loss_D", { smooth: true, part: "critic", dash: "dash" })]),
       }));
-      const shared = SHARED.flatMap(({ key, title, about, from, apart }) => {
-        const against = apart ? known.map(({ group }) => data.get(group).against) : [];
+      const shared = SHARED.flatMap(({ key, title, about, from }) => {
+        const apart = from === "measures", against = apart ? known.map(({ group }) => data.get(group).against) : [];
         const same = apart ? [...new Set(against)].map((one) => known.filter((_, i) => against[i] === one)) : [known];
         return same.map((sides, place) => ({ id: place ? `${key} ${place + 1}` : key, title, lines: sides.map((side) => line(side, from, key)),
           about: same.length > 1 ? `${about}; of ${sides.map(({ name }) => name).join(", ")}` : about, apart: same.length > 1 }));

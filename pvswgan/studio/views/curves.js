@@ -233,8 +233,10 @@
         const base = { x, name, type: "scatter", mode, legend: `legend${axis}`, legendgroup: key,
           xaxis: `x${axis}`, yaxis: `y${axis}`, connectgaps: false, showlegend: panel.lines.length > 1 };
         if (kind === "dots" || kind === "floor") {
-          return traces.push({ ...base, ...this._measured(values), uid: key, mode: "lines+markers", marker: { size: 5 },
-            line: { color, width: 2, dash: kind === "floor" ? "dash" : "solid" }, hovertemplate: "%{y:.4g}" });
+          const noise = this.rows.map((row) => row[key.replace("_floor", "_ceiling")]), told = kind === "floor" && values.every((value, i) => value === null || typeof noise[i] === "number");
+          return traces.push({ ...base, ...this._measured(values, noise), uid: key, mode: "lines+markers", marker: { size: 5 },
+            line: { color, width: 2, dash: kind === "floor" ? "dash" : "solid" },
+            hovertemplate: told ? "%{y:.4g} <span style='opacity:.6'>(noise %{customdata:.4g})</span>" : "%{y:.4g}" });
         }
         if (kind) {
           const thin = kind !== "raw";
@@ -252,8 +254,9 @@
 
     // Points where there are values, and a gap where another protocol begins, as with a stage: clips of two sizes are not
     // compared. (Lines of before 2026-11-30 do not tell theirs: then by the stage, whose last point lies at its end.)
-    _measured(values) {
-      const found = { x: [], y: [] };
+    // customdata: of `beside`, the same rows.
+    _measured(values, beside) {
+      const found = { x: [], y: [], customdata: [] };
       let before = null;
       this.rows.forEach(({ clips, protocol }, i) => {
         if (values[i] === null) return;
@@ -261,10 +264,12 @@
         if (before !== null && now !== before) {
           found.x.push(clips / 1000);
           found.y.push(null);
+          found.customdata.push(null);
         }
         before = now;
         found.x.push(clips / 1000);
         found.y.push(values[i]);
+        found.customdata.push(beside[i]);
       });
       return found;
     }

@@ -117,7 +117,7 @@ def test_what_was_measured_at_snapshots_is_a_curve_with_its_floor(page: Any, stu
 
     def measured(clips: int, fid: float, **more: str) -> None:
         line = {"clips": clips, "event": "metrics", "fid": fid, "fid_floor": 5.0, "swd": fid / 100, "swd_floor": 0.1,
-                "flicker": 0.5, "flicker_floor": 0.2} | more
+                "flicker": 0.5, "flicker_floor": 0.2, "fid_ceiling": 500.0} | more
         with (run.folder / "stats.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -135,6 +135,11 @@ def test_what_was_measured_at_snapshots_is_a_curve_with_its_floor(page: Any, stu
     # No line joins two protocols. The first three do not tell theirs: 8 kimg is the first stage's end.
     assert page.evaluate(f"() => {line % 'fid'}") == [90, 40, None, 30, None, 25, None, 20, 15]
     assert page.evaluate(f"() => {line % 'fid_floor'}") == [5, 5, None, 5, None, 5, None, 5, 5]
+    noise = page.evaluate(f"() => {curves}.data.find((line) => line.uid === 'fid_floor')")
+    assert "noise %{customdata" in noise["hovertemplate"]
+    assert noise["customdata"] == [500, 500, None, 500, None, 500, None, 500, 500]
+    plain = page.evaluate(f"() => {curves}.data.find((line) => line.uid === 'swd_floor').hovertemplate")
+    assert "noise" not in plain, "nobody told"
     assert page.evaluate(f"() => {line % 'flicker'}") is None, "drawn where it is asked for"
     page.get_by_role("button", name="Flicker").click()
     page.wait_for_function(f"() => {line % 'flicker'}?.length === 9")
