@@ -129,14 +129,14 @@ def fit(engine: Engine, model: Model, store: ClipStore, kimg: float, step: Calla
     engine.G.load_state_dict(model.generator.state_dict())
     engine.G.replicate = model.generator.replicate
     at = position(model)
-    engine._enter_phase(at)
+    engine.enter_phase(at)
     sampler = sampler_of(engine.config, store)
     total = round(kimg * 1000)
     seen: list[float] = []
     try:
         while engine.clips < total:
             before = engine.clips
-            terms = engine._critic_step(sampler.batch, at)
+            terms = engine.critic_step(sampler.batch, at)
             step(engine.clips - before)
             if 10 * engine.clips >= (len(seen) + 1) * total:
                 seen.append(round(float(terms["distance"]), 4))
@@ -158,7 +158,7 @@ def ask(engine: Engine, model: Model, clips: int) -> Directions:
     for z in sample_latents(-(-clips // batch) * batch, model.latent_dim, ASKED).split(batch):
         fake = engine.G(z, at.stage, at.alpha)
         fake.retain_grad()
-        loss = engine.loss.generator_loss(engine._critic(at), engine._shown(fake))
+        loss = engine.loss.generator_loss(engine.critic(at), engine.shown(fake))
         (loss * len(z)).backward()
         pixels.append(-fake.grad)
     weights = [p.grad.flatten() for p in engine.G.parameters() if p.grad is not None]

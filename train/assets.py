@@ -30,9 +30,9 @@ from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
 from train.command import told
 from train.config import Config
-from train.loop import SHOWN
 from train.process import train_on
 from train.run import RunFolder, replaced
+from train.snapshot import SHOWN
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "assets.yaml"

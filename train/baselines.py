@@ -40,8 +40,8 @@ class BaselineEngine(Engine):
         self.D = baselines.make_critic(config.network.system, size).to(self.device)
         self.loss = WGAN() if isinstance(config.loss, WganSvcLoss) else GAN(cast(GanLoss, config.loss).mask)
 
-    def _critic_step(self, reals: Reals, at: Position) -> dict[str, Tensor]:
-        terms = super()._critic_step(reals, at)
+    def critic_step(self, reals: Reals, at: Position) -> dict[str, Tensor]:
+        terms = super().critic_step(reals, at)
         loss = self.config.loss
         if isinstance(loss, WganSvcLoss) and self.critic_steps % loss.clip_interval == 0:
             clip_singular_values(self.D)

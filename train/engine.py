@@ -71,18 +71,18 @@ class Engine:
     def step(self, reals: Reals) -> dict[str, Tensor]:
         """`critic_steps` steps of the critic and one of the generator. Returns numbers for the statistics."""
         at = self.plan.at(self.clips)
-        self._enter_phase(at)
+        self.enter_phase(at)
         before = self.clips
         terms: dict[str, Tensor] = {}
         for _ in range(self.config.train.critic_steps):
-            terms |= self._critic_step(reals, at)
+            terms |= self.critic_step(reals, at)
         terms |= self._generator_step(at)
         self._average(self.clips - before)
         self.steps += 1
         self._watch(terms)
         return terms
 
-    def _enter_phase(self, at: Position) -> None:
+    def enter_phase(self, at: Position) -> None:
         """The optimiser starts anew, and takes the stage's rate, where a phase begins or ends (released code)."""
         phase = f"{at.stage} {at.phase}"
         if phase != self.phase:
@@ -92,7 +92,8 @@ class Engine:
         for optimiser in (self.opt_G, self.opt_D):
             optimiser.param_groups[0]["lr"] = self.rates[at.stage]
 
-    def _critic_step(self, reals: Reals, at: Position) -> dict[str, Tensor]:
+    def critic_step(self, reals: Reals, at: Position) -> dict[str, Tensor]:
+        """One step of the critic alone, at a place of the plan. Returns numbers for the statistics."""
         terms = self._fitted(at.stage, partial(self._critic_gradients, reals, at))
         self.group.average([*_gradients(self.opt_D), *terms.values()])
         self.loss.before_step()
@@ -112,12 +113,12 @@ class Engine:
             real = blend_real(real, self.plan.sizes[at.stage - 1], self.plan.sizes[at.stage], at.alpha)
         with torch.no_grad():
             fake = self.G(self._latents(batch), at.stage, at.alpha)
-            real, fake = self._shown(real), self._shown(fake)
+            real, fake = self.shown(real), self.shown(fake)
         mix = Mix.draw(batch, self.generator, self.device)
         mix = Mix(self.group.share(mix.clips), self.group.share(mix.features))
         interval = self.config.train.gp_interval
         factor = float(interval) if self.critic_steps % interval == 0 else 0.0
-        loss, terms = self.loss.critic_loss(self._critic(at), real, fake, mix, factor)
+        loss, terms = self.loss.critic_loss(self.critic(at), real, fake, mix, factor)
         self.opt_D.zero_grad()
         loss.backward()
         return terms | {"loss_D": loss.detach()}
@@ -138,8 +139,8 @@ class Engine:
     def _generator_gradients(self, at: Position, batch: int) -> dict[str, Tensor]:
         self.D.requires_grad_(False)
         self.loss.requires_grad_(False)
-        fake = self._shown(self.G(self._latents(batch), at.stage, at.alpha))
-        loss = self.loss.generator_loss(self._critic(at), fake)
+        fake = self.shown(self.G(self._latents(batch), at.stage, at.alpha))
+        loss = self.loss.generator_loss(self.critic(at), fake)
         self.opt_G.zero_grad()
         loss.backward()
         return {"loss_G": loss.detach()}
@@ -184,7 +185,8 @@ class Engine:
         parts += [f"{now} clips a step instead of {whole}"] * (now < whole)
         return f"; memory ran out: {', '.join(parts)}" if parts else ""
 
-    def _critic(self, at: Position):
+    def critic(self, at: Position) -> Callable[..., Tensor]:
+        """The critic at a place of the plan: clips (N, 3, T, H, W) to features (N, F)."""
         return lambda x, parts=1: self.D(x, at.stage, at.alpha, parts)
 
     def _latents(self, n: int) -> Tensor:
@@ -192,7 +194,7 @@ class Engine:
         z = torch.randn(n, self.G.latent_dim, generator=self.generator)
         return self.group.share(z).to(self.device)
 
-    def _shown(self, clips: Tensor) -> Tensor:
+    def shown(self, clips: Tensor) -> Tensor:
         """Clips as the critic sees them."""
         return temporal_contrast(self._augment(clips), self.config.train.temporal_contrast)
 

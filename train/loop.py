@@ -10,20 +10,10 @@ from typing import Any
 
 import torch
 
-from pvswgan import video
-from pvswgan.checkpoint import (
-    CheckpointError,
-    prune,
-    read_tensors,
-    save_network,
-    save_tensors,
-    training_checkpoints,
-)
 from pvswgan.data.build import Told
 from pvswgan.data.store import ClipStore
 from pvswgan.files import write_text
-from pvswgan.latents import sample_latents
-from train import heap
+from train import heap, snapshot
 from train.baselines import make_engine
 from train.clips import sampler_of, store_of
 from train.config import Config, check_processes, dump, load
@@ -38,7 +28,6 @@ from train.run import REQUESTS, RunError, RunFolder, RunWriter, SilentWriter
 from train.shortage import NotEnoughMemory
 from train.signals import StopSignals
 
-SHOWN = 12                 # fixed latents in every snapshot
 STATUS_SECONDS = 1.0       # between two writings of status.json
 PAUSE_SECONDS = 0.2
 
@@ -100,7 +89,7 @@ class Trainer:
         else:
             if self.group.rank == 0:
                 write_text(self.path / "config.yaml", dump(config))
-                self._save_reals()
+                snapshot.save_reals(self.path, config, self.store)
             where = f"{self.device.type} in {self.group.world} processes" if self.group.world > 1 else str(self.device)
             clips = len(self.sampler.usable)
             self._log(f"training {self.path} on {where}, {precision}: {clips} clips\n{self.plan.table()}")
@@ -116,11 +105,11 @@ class Trainer:
         return store_of(self.config, told)
 
     def _resume(self) -> None:
-        found = self.group.first(self._newest_state)
+        found = self.group.first(lambda: snapshot.newest(self.path, self._log))
         if found is None:
             self._log("there is no checkpoint yet: starting from the beginning")
             if self.group.rank == 0:
-                self._save_reals()
+                snapshot.save_reals(self.path, self.config, self.store)
             return
         path, tensors, info = found
         try:
@@ -132,32 +121,12 @@ class Trainer:
             raise RunError(f"{path} does not fit {self.path / 'config.yaml'}: was that changed? "
                            f"({error!s:.200})") from error
         if self.group.rank == 0:
-            self._forget_after(self.engine.clips)
+            snapshot.forget_after(self.path, self.engine.clips)
         if info.get("store", self.store.folder.name) != self.store.folder.name:
             self._log("the clips are not where, or not what, they were when the run began: it does not go on exactly")
         self._tick_from = (self.engine.clips, self.seconds)
         self.writer.append_stats({"clips": self.engine.clips, "kimg": self.engine.clips / 1000, "event": "resumed"})
         self._log(f"resumed from {path.name}")
-
-    def _newest_state(self) -> tuple[Path, dict[str, torch.Tensor], dict[str, Any]] | None:
-        """(file, tensors, header) of the newest training checkpoint that can be read; None where there is none yet."""
-        found = training_checkpoints(self.path)
-        for path in reversed(found):
-            try:
-                return path, *read_tensors(path)
-            except CheckpointError as error:                  # the one before it may still be good
-                if isinstance(error.__cause__, OSError):      # and so may this one: what is newer would be deleted
-                    raise RunError(f"{error}. Nothing was changed: resume when it can be read") from error
-                self._log(f"{error}; trying the one before")
-        if found:
-            raise RunError(f"{self.path} has no training checkpoint to resume from ({len(found)} are broken)")
-        return None
-
-    def _forget_after(self, clips: int) -> None:
-        """Delete checkpoints of a lost stretch: broken ones, that would otherwise count as the newest."""
-        for path in (self.path / "checkpoints").glob("*-*"):
-            if path.name[:9].isdigit() and int(path.name[:9]) > clips:
-                path.unlink()
 
     # --- step -------------------------------------------------------------------------------------------------
 
@@ -294,7 +263,9 @@ class Trainer:
         self.engine.check()
         self.engine.align()
         if self.group.rank == 0:
-            self._save(keep)
+            remembered = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds, "measuring": self.measures.spent,
+                          "store": self.store.folder.name}
+            snapshot.save(self.path, self.engine, self.config, self._trained_to(), remembered, keep)
         self._write_status(snapshot=self.engine.clips)
         if self.group.rank == 0 and self.engine.clips and self.measures.due(self.seconds):
             self._measure()
@@ -313,26 +284,6 @@ class Trainer:
         if time.monotonic() - self._status_time > STATUS_SECONDS:
             self._write_status(message=sentence)
 
-    def _save(self, keep: bool) -> None:
-        engine, (stage, alpha) = self.engine, self._trained_to()
-        frames, resolution = self.plan.sizes[stage]
-        name = f"{engine.clips:09d}"
-        z = sample_latents(SHOWN, engine.G.latent_dim, self.config.seed).to(self.device)
-        with torch.no_grad():
-            clips = torch.cat([engine.G_ema(part, stage, alpha) for part in z.split(4)])
-        video.write_png(self.path / "samples" / f"{name}-{frames}x{resolution}.png",
-                        video.sprite_sheet(video.to_uint8(clips)))
-        folder = self.path / "checkpoints"
-        save_network(folder / f"{name}-network.safetensors", engine.G_ema, self.config.model_dump(mode="json"),
-                     clips=engine.clips, stage=stage, alpha=alpha)
-        tensors, info = engine.state()
-        save_tensors(folder / f"{name}-training.safetensors", tensors,
-                     info | {"kind": "training", "seconds": self.seconds, "cpu_seconds": self.cpu_seconds,
-                             "measuring": self.measures.spent, "store": self.store.folder.name})
-        if keep:
-            (folder / f"{name}-keep").touch()
-        prune(folder, self.config.log.keep)
-
     def _trained_to(self) -> tuple[int, float]:
         """(stage, alpha) that the networks have been trained to: at a stage's end still that stage, not the next one,
         whose layers are as random as at the start."""
@@ -340,15 +291,6 @@ class Trainer:
         if self.engine.phase and at.stage > self._stage_of_step():
             return self._stage_of_step(), 1.0
         return at.stage, at.alpha
-
-    def _save_reals(self) -> None:
-        """The first clips of the training, at every size, to compare with."""
-        sampler = sampler_of(self.config, self.store)        # of all clips, not of this process's share
-        for size in self.plan.sizes:
-            clips = sampler.read(0, SHOWN, size)
-            video.write_png(self.path / "samples" / f"reals-{size[0]}x{size[1]}.png",
-                            video.sprite_sheet(video.to_uint8(clips)))
-        sampler.close()
 
     def _where(self) -> dict[str, Any]:
         """The position in the plan, the speed and the time left, for statistics and status alike."""

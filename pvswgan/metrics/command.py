@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,16 +64,22 @@ def evaluate(
             now = what if seeds == 1 else f"seed {seed + len(results)}: {what}"
             bar.update(task, description=now, completed=len(results) * total + done, total=seeds * total)
 
-        for number in range(seed, seed + seeds):
-            result = measure(loaded, store, clips=clips, extractor=seen_by, seed=number, split=split, tell=tell)
-            results.append(result)
-            kept += [save(result, place) for place in _places(result, loaded.path, out, seeds)]  # cut off, it is there
+        try:
+            for number in range(seed, seed + seeds):
+                result = measure(loaded, store, clips=clips, extractor=seen_by, seed=number, split=split, tell=tell)
+                results.append(result)
+                kept += [save(result, place) for place in _places(result, loaded.path, out, seeds)]
+        except KeyboardInterrupt:
+            places = "".join(f"\n{place}" for place in kept)
+            print(f"stopped; measured with {len(results)} of {seeds} seeds{places}", file=sys.stderr)
+            raise typer.Exit(130) from None
     if result.protocol["clips"] < clips:
         score = " (but for the Inception Score)" if result.protocol["scored"] == clips else ""
         print(f"the store allows {result.protocol['clips']} clips of each kind, not {clips}{score}")
     Console(width=None if Console().is_terminal else 120).print(report.table(results))
     for result in results:
         print(report.sentence(result))
+    print(report.accuracy(results[0]), end="")
     for place in kept:
         print(place)
     if not kept:

@@ -69,6 +69,12 @@ def _as_published(result: Result) -> str:
     return f" It is not {name}: {'; '.join(lacking)}." if lacking else f" By the protocol of {name}{seeds}."
 
 
+def accuracy(result: Result) -> str:
+    """How far what saw the clips can be trusted, a line; "" where that is not known."""
+    right = (result.about.get("held_out") or {}).get("kind")
+    return f"clipnet tells the six motions of toyfaces apart in {100 * right:.1f} % of unseen clips.\n" if right else ""
+
+
 def held_out(result: Result) -> bool:
     """Whether no clip that was measured against had been trained on."""
     return bool(result.protocol.get("training", {}).get("held_out"))

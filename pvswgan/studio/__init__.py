@@ -1,4 +1,5 @@
-"""The page: one module for each tab, shared views in views/. `create_app(Settings())` gives a FastAPI app."""
+"""The page: one module for each tab, shared views in views/. `create_app(Settings())` gives a FastAPI app,
+`our_routes(Settings())` one without Gradio's page."""
 
 import inspect
 from typing import Any
@@ -19,6 +20,6 @@ def _no_stubs(thing: Any) -> str:
 with mock.patch("inspect.getfile", _no_stubs):
     import gradio as _gradio  # noqa: F401
 
-from pvswgan.studio.server import Settings, Studio, create_app, serve  # noqa: E402
+from pvswgan.studio.server import Settings, Studio, create_app, our_routes, serve  # noqa: E402
 
-__all__ = ["Settings", "Studio", "create_app", "serve"]
+__all__ = ["Settings", "Studio", "create_app", "our_routes", "serve"]

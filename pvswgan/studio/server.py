@@ -26,6 +26,9 @@ from pvswgan.studio.views import css, static_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ("127.0.0.1", "localhost", "::1")
+PAGES: dict[str, Any] = {  # title of each tab, in order: its module, with build(studio) and routes(app, studio, guard)
+    "Explore": explore, "Train": train, "Compare": compare, "Latents": latents, "Evaluate": evaluate, "Data": data,
+    "Learn": learn}
 CLEARED_S = (600, 3600)  # how often files of the API are looked through, and how old one may be; at the end all go
 
 
@@ -103,21 +106,12 @@ def _name(host: str) -> str | None:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The whole studio as one FastAPI app: our routes first (each behind the guard), then Gradio at "/"."""
-    studio = Studio(settings)
-    app = FastAPI(title="PVSWGAN Studio", docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Json,
-                  exception_handlers={HTTPException: refused, RequestValidationError: misshapen})
-    app.state.studio = studio
-    app.add_middleware(Gate, guard=studio.guard, guard_write=studio.guard_write)
-    if settings.auth:
-        app.add_middleware(LoginFirst, user=studio.user)
-    pages = _pages()
-    static_route(app, studio)
-    for _, page in pages:
-        page.routes(app, studio, studio.guard)
+    """The whole studio as one FastAPI app: our routes first, then Gradio at "/"."""
+    app = our_routes(settings)
+    studio = app.state.studio
     gr.mount_gradio_app(
         app,
-        build_page(studio, pages),
+        build_page(studio),
         path="/",
         server_name=settings.host,
         server_port=settings.port,
@@ -138,21 +132,30 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _pages() -> list[tuple[str, Any]]:
-    """(title, module) of each tab, in order; a module has build(studio) and routes(app, studio, guard)."""
-    pages = {"Explore": explore, "Train": train, "Compare": compare, "Latents": latents, "Evaluate": evaluate,
-             "Data": data, "Learn": learn}
-    return list(pages.items())
+def our_routes(settings: Settings) -> FastAPI:
+    """All but the page itself, each route behind the guard; where a login is set nobody passes it, as the tokens are
+    Gradio's."""
+    studio = Studio(settings)
+    app = FastAPI(title="PVSWGAN Studio", docs_url=None, redoc_url=None, openapi_url=None, default_response_class=Json,
+                  exception_handlers={HTTPException: refused, RequestValidationError: misshapen})
+    app.state.studio = studio
+    app.add_middleware(Gate, guard=studio.guard, guard_write=studio.guard_write)
+    if settings.auth:
+        app.add_middleware(LoginFirst, user=studio.user)
+    static_route(app, studio)
+    for page in PAGES.values():
+        page.routes(app, studio, studio.guard)
+    return app
 
 
-def build_page(studio: Studio, pages: list[tuple[str, Any]]) -> gr.Blocks:
+def build_page(studio: Studio) -> gr.Blocks:
     """One page of tabs: switching keeps each tab's state, and only an opened tab is built in the browser."""
     blocks = gr.Blocks(title="PVSWGAN Studio", analytics_enabled=False, fill_width=True, delete_cache=CLEARED_S)
-    with blocks, gr.Tabs(elem_id="pvs-tabs"):
-        for title, page in pages:
-            with gr.Tab(title, id=title.lower(), elem_id=f"pvs-tab-{title.lower()}"):
-                page.build(studio)
-    with blocks:
+    with blocks:  # once: at each end of it Gradio builds an app of all its routes
+        with gr.Tabs(elem_id="pvs-tabs"):
+            for title, page in PAGES.items():
+                with gr.Tab(title, id=title.lower(), elem_id=f"pvs-tab-{title.lower()}"):
+                    page.build(studio)
         api.build(studio)
     # Gradio checks that a file named in a request was uploaded, but only in an app that it has launched itself.
     blocks.has_launched = True

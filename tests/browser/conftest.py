@@ -89,16 +89,17 @@ def page(window: Any) -> Iterator[Any]:
 
 def _forget(window: Any, addresses: set[str]) -> None:
     """Close its pages, and let it forget what they wanted kept: cookies, storage, permissions."""
-    for page in window.pages:
+    last, *others = window.pages or [window.new_page()]
+    for page in others:
         page.close()
+    last.goto("about:blank")  # what it writes when it is left is forgotten too
     window.clear_cookies()
     window.clear_permissions()
-    page = window.new_page()
-    session = window.new_cdp_session(page)
+    session = window.new_cdp_session(last)
     for address in addresses:
         if (origin := "/".join(address.split("/")[:3])).startswith("http"):
             session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage,indexeddb"})
-    page.close()
+    last.close()
 
 
 CUT_OFF = [

@@ -218,8 +218,14 @@ def test_curves_tables_and_a_report_that_opens_by_itself(page: Any, url: str, tm
     assert "No checkpoint yet" in page.locator("#pvs-compare .pc-slot").nth(2).inner_text()
 
     young = page.request.get(f"{url}/api/compare/curves?id=run:young").json()
-    page.route("**/api/compare/curves?id=run%3Ayoung", lambda route: route.fulfill(json=young | {"against": "others"}))
+    grown = [{**young["measures"][0], "size": size, "clips": clips, "seconds": clips / 40} for size, clips in (
+        ("4x4", 100), ("4x4", 200), ("8x8", 300))]
+    young |= {"against": "others", "measures": grown}
+    page.route("**/api/compare/curves?id=run%3Ayoung", lambda route: route.fulfill(json=young))
     page.locator("#pvs-compare [data-panel='swd 2'] h4", has_text="of young").wait_for()  # it is asked every 5 s
+    page.locator("#pvs-compare [data-panel='motion 2'] .plot-container").wait_for()
+    drawn = "document.querySelector(\"[data-panel='motion 2'] .pc-plot\").data[0].y.map((value) => value === null)"
+    page.wait_for_function(f"{drawn}.join() === 'false,false,true,false'")  # no line over two sizes
     assert "cannot be compared" in part(page, "noCurves").inner_text()
     page.unroute("**/api/compare/curves?id=run%3Ayoung")
 

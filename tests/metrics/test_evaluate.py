@@ -172,6 +172,23 @@ def test_fvd_sees_real_clips_as_they_lie_in_the_store(model, store, tmp_path):
     assert label("fid", whole) == "FVD" and wanting(whole) == ("StyleGAN-V's FVD", [])
 
 
+def test_what_was_measured_before_a_stop_is_kept(model, store, cache, tmp_path, monkeypatch):
+    before, measured = ev.evaluate, []
+
+    def measure(*given, **how):
+        if measured:
+            raise KeyboardInterrupt                          # Ctrl-C
+        measured.append(how["seed"])
+        return before(*given, **how, cache=cache)
+
+    monkeypatch.setattr(ev, "evaluate", measure)
+    network = write_network(tmp_path / "one.safetensors")
+    ended = command("pvswgan", "evaluate", network, "--data", store.folder, "--clips", 40, "--seeds", 3,
+                    "--out", tmp_path / "of.json")
+    assert ended.returncode == 130 and "stopped; measured with 1 of 3 seeds" in ended.stderr
+    assert ended.stderr.rstrip().endswith("of-seed0.json") and (tmp_path / "of-seed0.json").is_file()
+
+
 def test_pairs_are_those_that_were_found(model, store, result):
     pairs = report.nearest_pairs(result, model, store, 4)
     assert pairs.shape == (16, 8, 16, 16, 3)
@@ -282,6 +299,7 @@ def test_the_command_line_measures_and_says_what_is_wrong(model, store, tmp_path
     assert done.returncode == 0, done.stderr
     assert "the store allows 48 clips of each kind, not 400" in done.stdout
     assert "FID" in done.stdout and "floor: other reals" in done.stdout
+    assert "clipnet tells the six motions of toyfaces apart in 98.7 % of unseen clips." in done.stdout
     [file] = (run / "metrics").iterdir()
     found = Result.from_json(file.read_text())
     assert found.protocol["clips"] == 48

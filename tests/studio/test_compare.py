@@ -64,7 +64,7 @@ def test_curves_know_steps_and_seconds_and_measure_samples_against_real_clips(ro
     assert (first["clips"], first["steps"]) == (500, 500 / 16) and second["steps"] == 1000 / 16
     assert [row["clips"] for row in found["measures"]] == [500, 4000] and found["waiting"] == 0
     early, late = found["measures"]
-    assert (early["size"], late["size"]) == ("8x16", "8x16")
+    assert early["size"] == late["size"] == "4x4"
     assert early["steps"] == pytest.approx(500 / 16) and late["seconds"] == pytest.approx(4000 / 41.7)
     assert early["swd"] > late["swd"] > 0 and early["motion"] > late["motion"] > 1  # the noise that is in them
     assert compare_facts.measures(RunFolder(root / "a"), seconds=-1)[1] == 2
@@ -89,6 +89,17 @@ def test_what_is_measured_against_other_clips_or_at_another_size_has_a_chart_of_
                 assert page.count(title) == 2 * charts  # the title, and what a screen reader is told
             assert ("cannot be compared" in page) == (charts > 1)
             assert ("a, same: SWD of" in page) == (charts > 1)
+
+
+def test_no_line_goes_on_from_one_size_to_the_next(root: Path) -> None:
+    run = fakerun.make(root / "long", 16_000).folder
+    sizes = [row["size"] for row in compare_facts.curves(RunFolder(run), seconds=60)["measures"]]
+    assert len(set(sizes)) > 1
+    wish = {"ids": ["run:long"], "seeds": [0], "truncation": 1.0, "fps": 10, "axis": "clips"}
+    with client(root) as http:
+        charts = http.post("/api/compare/report", json=wish).text.split("<svg")
+    lines = {title: next(one for one in charts if title in one).count("<polyline") for title in ("SWD of", "Diversity")}
+    assert set(lines.values()) == {len(set(sizes))}
 
 
 def test_of_a_runs_statistics_only_what_is_new_is_read(root: Path) -> None:

@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from pvswgan.studio import Settings, data_jobs
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import create_app, our_routes
 from tests.studio import stores
-from tests.studio.test_server import our_routes
+from tests.studio.test_server import paths
 
 pytestmark = pytest.mark.usefixtures("cache")
 STARTS = [("import", {"source": "shapes"}), ("cancel", {"id": "x"}), ("resume", {"id": "x"}), ("forget", {"id": "x"}),
@@ -31,7 +31,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def opened(folder: Path, **settings: Any) -> TestClient:
-    app = create_app(Settings(runs=folder / "runs", assets=folder, **settings))
+    app = (create_app if "auth" in settings else our_routes)(Settings(runs=folder / "runs", assets=folder, **settings))
     return TestClient(app, base_url="http://127.0.0.1:7860")
 
 
@@ -265,7 +265,7 @@ def test_a_read_only_studio_shows_and_changes_nothing(tmp_path: Path, cache: Pat
 def test_every_route_of_this_page_wants_the_login(tmp_path: Path, cache: Path, started: list[list[str]]) -> None:
     stores.make(cache / "one", (4,))
     client = opened(tmp_path, auth=("me", "secret"))
-    routes = [(method, path) for method, path in our_routes(client) if path.startswith("/api/data/")]
+    routes = [(method, path) for method, path in paths(client) if path.startswith("/api/data/")]
     assert len(routes) >= 19
     for method, path in routes:
         answer = client.request(method, path, params={"id": "one", "clip": 0, "stage": 0, "clips": "0"}, json={})

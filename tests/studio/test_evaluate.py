@@ -15,7 +15,7 @@ from pvswgan.metrics import evaluate as ev
 from pvswgan.metrics.evaluate import Result
 from pvswgan.studio import Settings
 from pvswgan.studio import evaluate as page
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from tests.studio.test_latents import CONFIG, write_run
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(runs: Path) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PVSWGAN_CACHE", str(runs.parent / "cache"))
-        app = create_app(Settings(runs=runs, assets=runs.parent / "none"))
+        app = our_routes(Settings(runs=runs, assets=runs.parent / "none"))
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield client
 
@@ -191,7 +191,7 @@ def test_an_evaluation_can_be_stopped(client: TestClient, monkeypatch: pytest.Mo
 
 
 def test_a_classroom_reads_and_does_not_measure(runs: Path) -> None:
-    app = create_app(Settings(runs=runs, assets=runs.parent / "none", read_only=True))
+    app = our_routes(Settings(runs=runs, assets=runs.parent / "none", read_only=True))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         assert client.get("/api/evaluate/results").status_code == 200
         assert client.get("/api/evaluate/stores", params={"model": "run:one"}).json()["read_only"]

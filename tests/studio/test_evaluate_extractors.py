@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from pvswgan.metrics import extractors as library
 from pvswgan.metrics.extractors import C3D, Extractor, ExtractorError
 from pvswgan.studio import Settings, extractors
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from tests.studio.test_evaluate import FACES, measure
 from tests.studio.test_latents import write_run
 
@@ -47,7 +47,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+    with TestClient(our_routes(settings), base_url="http://127.0.0.1") as client:
         yield client
 
 

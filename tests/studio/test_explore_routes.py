@@ -13,7 +13,7 @@ from PIL import Image
 
 import pvswgan
 from pvswgan.checkpoint import build_generator, save_network
-from pvswgan.studio import Settings, create_app
+from pvswgan.studio import Settings, our_routes
 from pvswgan.studio.explore import trained_on
 from pvswgan.studio.models import Models
 from tests.browser.conftest import write_model
@@ -24,7 +24,7 @@ MODEL = {"model": "asset:tiny"}
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
     write_model(tmp_path / "assets" / "tiny.safetensors")
-    app = create_app(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets"))
+    app = our_routes(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets"))
     return TestClient(app, base_url="http://127.0.0.1:7860")
 
 

@@ -24,7 +24,7 @@ from pvswgan.studio import jobs as jobs_module
 from pvswgan.studio.jobs import Jobs, Progress
 from pvswgan.studio.latents_tables import Tables, coordinate, principal
 from pvswgan.studio.models import Models
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from tests.studio.test_processes import until
 
 CONFIG: dict[str, Any] = {
@@ -167,7 +167,7 @@ def test_reals_of_a_stage_that_fades_in_are_blended_and_a_missing_critic_is_told
 
 @pytest.fixture(scope="module")
 def client(place: tuple[Path, Discriminator]) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(runs=place[0], assets=place[0] / "none")), base_url="http://127.0.0.1") as it:
+    with TestClient(our_routes(Settings(runs=place[0], assets=place[0] / "none")), base_url="http://127.0.0.1") as it:
         yield it
 
 
@@ -206,7 +206,7 @@ def test_another_system_has_no_critics_features_to_show(tmp_path: Path) -> None:
     save_network(network, build_generator(config), config, clips=8000, stage=0, alpha=1.0)
     save_tensors(network.with_name("000008000-training.safetensors"), {"D/image.0.weight": torch.zeros(1)},
                  {"kind": "training", "clips": 8000})
-    with TestClient(create_app(Settings(runs=tmp_path / "runs")), base_url="http://127.0.0.1") as client:
+    with TestClient(our_routes(Settings(runs=tmp_path / "runs")), base_url="http://127.0.0.1") as client:
         about = client.get("/api/latents/choices", params={"model": "run:other"}).json()
         assert "other systems" in about["no_critic"] and about["layers"]
         body = {"model": "run:other", "space": "critic", "points": 256}
@@ -240,7 +240,7 @@ def test_table_means_and_a_direction(client: TestClient, place: tuple[Path, Disc
     vector = models.direction(models.open("run:faces"), made["id"])
     z = torch.cat([sample_latents(1, 16, i) for i in range(6)])
     assert torch.allclose(vector, between(z[:3], z[3:])[0], atol=1e-5) and made["gap"] > 0
-    with TestClient(create_app(Settings(runs=place[0], read_only=True)), base_url="http://127.0.0.1") as reader:
+    with TestClient(our_routes(Settings(runs=place[0], read_only=True)), base_url="http://127.0.0.1") as reader:
         assert reader.post("/api/latents/direction", json=body).status_code == 403
 
 

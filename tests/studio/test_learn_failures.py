@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pvswgan.checkpoint import ASSETS
 from pvswgan.studio import Settings, alerts, train_watch
 from pvswgan.studio.learn_failures import CASES, CONFIGS, KNOWN, recorded
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from train.config import installed, load
 from train.failures import keep
 from train.run import RunFolder
@@ -21,7 +21,7 @@ FOLDER = ASSETS / "failures"
 
 
 def client(runs: Path, assets: Path = ASSETS) -> TestClient:
-    return TestClient(create_app(Settings(runs=runs, assets=assets)), base_url="http://127.0.0.1")
+    return TestClient(our_routes(Settings(runs=runs, assets=assets)), base_url="http://127.0.0.1")
 
 
 def test_every_case_is_recorded_and_can_be_had(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pvswgan.checkpoint import ASSETS
 from pvswgan.networks import Discriminator, Generator
 from pvswgan.studio import Settings
 from pvswgan.studio.learn_growing import FILE, read
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from train.config import load
 from train.recorded import PAPER
 
@@ -22,7 +22,7 @@ FOLDER = ASSETS / "recorded"
 
 
 def client(runs: Path, assets: Path = ASSETS) -> TestClient:
-    return TestClient(create_app(Settings(runs=runs, assets=assets)), base_url="http://127.0.0.1")
+    return TestClient(our_routes(Settings(runs=runs, assets=assets)), base_url="http://127.0.0.1")
 
 
 def test_all_that_is_recorded_can_be_had(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from pvswgan.studio import Settings
 from pvswgan.studio.learn_slices import MOST, wasserstein
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 
 
 def test_a_shift_costs_its_length_and_a_split_its_mean() -> None:
@@ -23,7 +23,7 @@ def test_a_shift_costs_its_length_and_a_split_its_mean() -> None:
     {"a": [], "b": [[0, 0]]}, {"a": [[0, 0]] * (MOST + 1), "b": [[0, 0]]}, {"a": [[0]], "b": [[0, 0]]},
     {"a": [[0, 1e9]], "b": [[0, 0]]}, {"a": [["x", 0]], "b": [[0, 0]]}, {"a": [[0, 0]]}])
 def test_what_is_no_cloud_is_refused(tmp_path: Path, clouds: dict[str, Any]) -> None:
-    client = TestClient(create_app(Settings(runs=tmp_path)), base_url="http://127.0.0.1")
+    client = TestClient(our_routes(Settings(runs=tmp_path)), base_url="http://127.0.0.1")
     assert client.post("/api/learn/exact", json=clouds).status_code == 422
     good = client.post("/api/learn/exact", json={"a": [[0, 0]], "b": [[0.3, 0.4]]})
     assert good.json() == {"distance": pytest.approx(0.5)}

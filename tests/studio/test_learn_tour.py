@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from pvswgan.checkpoint import ASSETS
 from pvswgan.studio import Settings
 from pvswgan.studio.learn_tour import STEPS, stops
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from train import assets
 
 GOOD = {"pca:0": {"name": "skin", "share": 0.5, "factors": [
@@ -23,7 +23,7 @@ def test_the_steps_are_those_at_which_the_shipped_directions_were_measured() -> 
 
 
 def test_every_shipped_model_has_a_tour(tmp_path: Path) -> None:
-    client = TestClient(create_app(Settings(runs=tmp_path, assets=ASSETS)), base_url="http://127.0.0.1")
+    client = TestClient(our_routes(Settings(runs=tmp_path, assets=ASSETS)), base_url="http://127.0.0.1")
     for name in ("toyfaces-swgan", "toyfaces-wgan-gp"):
         answer = client.get("/api/learn/tour", params={"model": name}).json()
         assert name in answer["models"] and len(answer["stops"]) >= 3
@@ -53,6 +53,6 @@ def test_names_that_cannot_be_read_are_no_tour(tmp_path: Path, text: str) -> Non
 
 
 def test_a_model_that_is_not_there_has_none(tmp_path: Path) -> None:
-    client = TestClient(create_app(Settings(runs=tmp_path, assets=ASSETS)), base_url="http://127.0.0.1")
+    client = TestClient(our_routes(Settings(runs=tmp_path, assets=ASSETS)), base_url="http://127.0.0.1")
     answer = client.get("/api/learn/tour", params={"model": "../toyfaces-swgan"})
     assert answer.status_code == 200 and answer.json()["stops"] == []

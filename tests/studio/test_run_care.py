@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from pvswgan.studio import Settings, machine, run_care
 from pvswgan.studio.kept import Kept
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from tests.studio import fakerun
 from train.run import RunFolder, RunWriter
 
@@ -25,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(place: Path) -> TestClient:
     settings = Settings(runs=place / "runs", assets=place)
-    return TestClient(create_app(settings), base_url="http://127.0.0.1:7860")
+    return TestClient(our_routes(settings), base_url="http://127.0.0.1:7860")
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_read_only_and_logged_out(place: Path) -> None:
               ("train/queue/hold", {"held": True}), ("train/queue/move", {"id": "a"}),
               ("train/queue/remove", {"id": "a"}), ("train/queue/put-back", {"id": "a"})]
     for more, code in (({"read_only": True}, 403), ({"auth": ("me", "secret")}, 401)):
-        app = create_app(Settings(runs=place / "class", assets=place, **more))  # type: ignore[arg-type]
+        app = our_routes(Settings(runs=place / "class", assets=place, **more))  # type: ignore[arg-type]
         other = TestClient(app, base_url="http://127.0.0.1:7860")
         for path, body in writes:
             assert told(other, path, **body)[0] == code, path

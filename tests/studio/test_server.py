@@ -6,27 +6,29 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from pvswgan.studio import Settings, create_app
+from pvswgan.studio import Settings, create_app, our_routes
 from pvswgan.studio.login import is_open
 
 ROOT = Path(__file__).parents[2]
 REQUEST = {"model": "asset:none"}
 
 
-def client(tmp_path: Path, **settings: Any) -> TestClient:
-    app = create_app(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets", **settings))
+def client(tmp_path: Path, make: Callable[[Settings], FastAPI] = our_routes, **settings: Any) -> TestClient:
+    """Without Gradio's page, which takes a second to build, but where that is asked for (create_app)."""
+    app = make(Settings(runs=tmp_path / "runs", assets=tmp_path / "assets", **settings))
     return TestClient(app, base_url="http://127.0.0.1:7860")
 
 
-def our_routes(test: TestClient) -> list[tuple[str, str]]:
+def paths(test: TestClient) -> list[tuple[str, str]]:
     """(method, path) of every route that is not Gradio's own, placeholders filled in."""
     routes = list(_flat(test.app.routes))  # type: ignore[attr-defined]
     return [(m, re.sub(r"{[^}]*}", "x", route.path)) for route in routes for m in route.methods or ()]
@@ -41,8 +43,8 @@ def _flat(routes: list[Any]) -> Iterator[APIRoute]:
 
 
 def test_every_route_wants_the_login(tmp_path: Path) -> None:
-    test = client(tmp_path, auth=("anna", "secret"))
-    routes = our_routes(test)
+    test = client(tmp_path, create_app, auth=("anna", "secret"))
+    routes = paths(test)
     known = {"/api/models", "/api/model", "/api/render", "/api/export", "/api/train/start", "/api/data/list"}
     assert known <= {path for _, path in routes}
     for method, path in routes:
@@ -56,7 +58,7 @@ def test_every_route_wants_the_login(tmp_path: Path) -> None:
 
 
 def test_gradios_own_routes_want_the_login_too(tmp_path: Path) -> None:
-    test = client(tmp_path, auth=("anna", "secret"))
+    test = client(tmp_path, create_app, auth=("anna", "secret"))
     gradio = test.app.state.studio.gradio  # type: ignore[attr-defined]
     asked = {(m, re.sub(r"{[^}]*}", "x", route.path)) for route in _flat(gradio.routes) for m in route.methods or ()}
     closed = [(method, path) for method, path in asked if not is_open(path)]
@@ -70,7 +72,7 @@ def test_gradios_own_routes_want_the_login_too(tmp_path: Path) -> None:
 
 def test_a_page_elsewhere_cannot_post(tmp_path: Path) -> None:
     test = client(tmp_path)
-    for method, path in our_routes(test):
+    for method, path in paths(test):
         if method != "GET":
             answer = test.request(method, path, headers={"Origin": "http://evil.example"})
             assert answer.status_code == 403, f"{method} {path} takes a request from another site"
@@ -119,13 +121,14 @@ def test_what_is_no_number_is_answered_with_a_sentence(tmp_path: Path) -> None:
 def test_what_comes_in_by_gradio_passes_the_same_gate(tmp_path: Path) -> None:
     file = {"files": ("clip.mp4", b"0000", "video/mp4")}
     upload = "/gradio_api/upload"
-    assert client(tmp_path).post(upload, files=file).status_code == 200
-    assert client(tmp_path).post(upload, files=file, headers={"origin": "https://elsewhere.org"}).status_code == 403
-    assert client(tmp_path).get("/config", headers={"host": "elsewhere.org"}).status_code == 403
-    refused = client(tmp_path, read_only=True).post(upload, files=file)
+    test = client(tmp_path, create_app)
+    assert test.post(upload, files=file).status_code == 200
+    assert test.post(upload, files=file, headers={"origin": "https://elsewhere.org"}).status_code == 403
+    assert test.get("/config", headers={"host": "elsewhere.org"}).status_code == 403
+    refused = client(tmp_path, create_app, read_only=True).post(upload, files=file)
     assert refused.status_code == 403 and "read-only" in refused.json()["detail"]
     for path in (upload, "/api/render"):
-        much = client(tmp_path).post(path, headers={"content-length": str(10**9)}, content=b"")
+        much = test.post(path, headers={"content-length": str(10**9)}, content=b"")
         assert much.status_code == 413 and "allowed: 64 MB" in much.json()["detail"]
 
 

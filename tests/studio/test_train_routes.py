@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pvswgan.studio import Settings, processes, train_watch
-from pvswgan.studio.server import create_app
+from pvswgan.studio.server import our_routes
 from tests.studio import fakerun
 
 
@@ -21,7 +21,7 @@ def client(tmp_path: Path, configs: Path) -> TestClient:
 
 
 def opened(settings: Settings) -> TestClient:
-    return TestClient(create_app(settings), base_url="http://127.0.0.1:7860")  # another Host is refused
+    return TestClient(our_routes(settings), base_url="http://127.0.0.1:7860")  # another Host is refused
 
 
 # ---- the runs --------------------------------------------------------------------------------------------

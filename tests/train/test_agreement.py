@@ -67,7 +67,7 @@ def test_a_direction_is_the_loss_s_gradient(model: Model, arm: str) -> None:
 
     @torch.no_grad()
     def loss(pixels: torch.Tensor) -> float:
-        return float(engine.loss.generator_loss(engine._critic(at), engine._shown(pixels))) * 4
+        return float(engine.loss.generator_loss(engine.critic(at), engine.shown(pixels))) * 4
 
     chance = torch.Generator().manual_seed(1)
     fake = engine.G(z, at.stage, at.alpha).detach()

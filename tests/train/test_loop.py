@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 import pvswgan
 from pvswgan.checkpoint import network_checkpoints, read_tensors, training_checkpoints
 from pvswgan.data.build import Told
+from tests.shell import command
 from tests.train import tiny
 from train.__main__ import app as command_line
 from train.engine import NotFinite
@@ -77,26 +79,46 @@ def uninterrupted(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize(("stop_at", "precision"), [
-    pytest.param(clips, precision, marks=[pytest.mark.slow] * ((clips, precision) != (36, "float32")))
-    for precision, places in (("float32", (12, 20, 36, 40, 60, 76)), ("bfloat16", (20, 60))) for clips in places])
-def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, uninterrupted, stop_at, precision):
-    """Stopped in a stable phase, in both fades, and at the edges of phases."""
-    settings, whole_run = uninterrupted(precision)
-    trainer = Trainer(settings, tmp_path / "parts", say=_quiet)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """finished(folder): puts a whole run of tiny.config() there, trained once for all the tests that begin with one."""
+    runs = []
+
+    def copy(folder):
+        if not runs:
+            runs.append(tmp_path_factory.mktemp("finished"))
+            _train(runs[0], tiny.config())
+        shutil.copytree(runs[0], folder, dirs_exist_ok=True)
+
+    return copy
+
+
+def _stop_at(trainer, clips):
     step = trainer._step
 
     def step_and_stop():
         step()
-        if trainer.engine.clips >= stop_at:
+        if trainer.engine.clips >= clips:
             trainer._stop = True
 
     trainer._step = step_and_stop
     with pytest.raises(Stopped):
         trainer.run()
-    assert RunFolder(tmp_path / "parts").state() == "stopped"
-    assert trainer.engine.clips == stop_at
-    _train(tmp_path / "parts", settings, resume=True)
+    assert trainer.engine.clips == clips
+
+
+@pytest.mark.parametrize(("stops", "precision"), [
+    pytest.param((36,), "float32"), pytest.param((12, 20, 40, 60, 76), "float32", marks=pytest.mark.slow),
+    pytest.param((20, 60), "bfloat16", marks=pytest.mark.slow)], ids=["once", "often", "bfloat16"])
+def test_resume_is_the_uninterrupted_run_bit_for_bit(tmp_path, uninterrupted, stops, precision):
+    """Stopped in a stable phase, in both fades, and at the edges of phases."""
+    settings, whole_run = uninterrupted(precision)
+    trainer = Trainer(settings, tmp_path / "parts", say=_quiet)
+    for clips in stops:
+        _stop_at(trainer, clips)
+        assert RunFolder(tmp_path / "parts").state() == "stopped"
+        trainer = Trainer(settings, tmp_path / "parts", say=_quiet, resume=True)
+    trainer.run()
     (whole, info), (parts, info_parts) = _final(whole_run), _final(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     for name in whole:
@@ -141,8 +163,8 @@ def test_a_stage_is_kept_as_it_ended(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_fixed_latents_are_different_clips_and_the_same_ones(tmp_path):
-    _train(tmp_path, tiny.config())
+def test_the_fixed_latents_are_different_clips_and_the_same_ones(tmp_path, finished):
+    finished(tmp_path)
     model = pvswgan.load(tmp_path)
     from PIL import Image
 
@@ -169,8 +191,8 @@ def test_a_run_killed_before_its_first_snapshot_resumes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_checkpoint_that_does_not_fit_its_configuration_is_a_sentence(tmp_path):
-    _train(tmp_path, tiny.config())
+def test_a_checkpoint_that_does_not_fit_its_configuration_is_a_sentence(tmp_path, finished):
+    finished(tmp_path)
     with pytest.raises(RunError, match=r"does not fit .*config.yaml: was that changed"):
         Trainer(tiny.config(network={"fmap_max": 2}), tmp_path, resume=True, say=_quiet)
 
@@ -180,7 +202,8 @@ def test_a_closed_terminal_does_not_end_the_training(tmp_path):
     def closed(*_):
         raise SystemExit(1)
 
-    Trainer(tiny.config(), tmp_path, say=closed, progress=closed).run()
+    settings = tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 0.016})
+    Trainer(settings, tmp_path, say=closed, progress=closed).run()
     assert RunFolder(tmp_path).state() == "finished"
 
 
@@ -233,8 +256,8 @@ def test_a_nan_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
-    _train(tmp_path, tiny.config())
+def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path, finished):
+    finished(tmp_path)
     *_, before, newest = training_checkpoints(tmp_path)
     newest.write_bytes(newest.read_bytes()[:100])
     trainer = Trainer(tiny.config(), tmp_path, resume=True, say=_quiet)
@@ -245,8 +268,8 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     assert int(network_checkpoints(tmp_path)[-1].name[:9]) <= trainer.engine.clips
 
 
-def test_a_checkpoint_that_cannot_be_read_just_now_is_not_given_up(tmp_path, monkeypatch):
-    _train(tmp_path, tiny.config())
+def test_a_checkpoint_that_cannot_be_read_just_now_is_not_given_up(tmp_path, finished, monkeypatch):
+    finished(tmp_path)
     there = training_checkpoints(tmp_path)
 
     def failing(*_, **__):
@@ -261,10 +284,10 @@ def test_a_checkpoint_that_cannot_be_read_just_now_is_not_given_up(tmp_path, mon
 
 @pytest.mark.slow
 def test_a_full_disk_fails_the_run_with_a_sentence(tmp_path, monkeypatch):
-    import train.loop
+    import train.snapshot
 
     trainer = Trainer(tiny.config(), tmp_path, say=_quiet)
-    real, calls = train.loop.save_tensors, []
+    real, calls = train.snapshot.save_tensors, []
 
     def full(*args):
         calls.append(args)
@@ -272,13 +295,13 @@ def test_a_full_disk_fails_the_run_with_a_sentence(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         real(*args)
 
-    monkeypatch.setattr(train.loop, "save_tensors", full)
+    monkeypatch.setattr(train.snapshot, "save_tensors", full)
     with pytest.raises(OSError):
         trainer.run()
     status = RunFolder(tmp_path).status()
     assert status["state"] == "failed" and "No space left on device" in status["error"]
     assert len(training_checkpoints(tmp_path)) == 1                        # the one before is whole
-    monkeypatch.setattr(train.loop, "save_tensors", real)
+    monkeypatch.setattr(train.snapshot, "save_tensors", real)
     _train(tmp_path, tiny.config(), resume=True)
     assert RunFolder(tmp_path).state() == "finished"
 
@@ -318,7 +341,7 @@ def test_pause_snapshot_resume_and_stop_by_request(tmp_path):
     assert int(training_checkpoints(tmp_path)[-1].name[:9]) == run.status()["clips"]
 
 
-def _command(*words, cwd=None, env=None):
+def _process(*words):
     return [sys.executable, "-m", "train", *map(str, words)]
 
 
@@ -328,16 +351,18 @@ def _environment():
 
 
 @pytest.mark.slow
-def test_the_command_line_dry_run_train_interrupt_resume(tmp_path):
+def test_the_command_line_dry_run_train_interrupt_resume(tmp_path, monkeypatch):
     path = tiny.write(tmp_path / "tiny.yaml", tiny.config())
-    dry = subprocess.run(_command(path, "--dry-run"), capture_output=True, text=True, env=_environment(), cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    dry = command("train", path, "--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert "8x8x8" in dry.stdout and "generator:" in dry.stdout and "kimg on cpu with float32: about" in dry.stdout
     assert not (tmp_path / "runs").exists()
 
     run = tmp_path / "run"
     endless = ["growth.stages=[[4,4]]", "growth.fade_kimg=0", "growth.stable_kimg=1000"]
-    process = subprocess.Popen(_command(path, "--run-dir", run, *endless), env=_environment(), stdout=subprocess.PIPE,
+    process = subprocess.Popen(_process(path, "--run-dir", run, *endless), env=_environment(), stdout=subprocess.PIPE,
                                text=True)
     _wait(lambda: RunFolder(run).state() == "running")
     process.send_signal(signal.SIGINT)
@@ -346,7 +371,7 @@ def test_the_command_line_dry_run_train_interrupt_resume(tmp_path):
     assert RunFolder(run).state() == "stopped"
     assert json.loads((run / "status.json").read_text())["clips"] == int(training_checkpoints(run)[-1].name[:9])
 
-    again = subprocess.run(_command(path, "--run-dir", run), capture_output=True, text=True, env=_environment())
+    again = command("train", path, "--run-dir", run)
     assert again.returncode == 2 and "already holds a run (stopped); add --resume" in again.stderr
 
 
@@ -355,7 +380,7 @@ def test_a_killed_run_resumes(tmp_path):
     run = tmp_path / "run"
     settings = tiny.config(growth={"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 100})
     path = tiny.write(tmp_path / "tiny.yaml", settings)
-    process = subprocess.Popen(_command(path, "--run-dir", run), env=_environment(), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(_process(path, "--run-dir", run), env=_environment(), stdout=subprocess.DEVNULL)
     _wait(lambda: len(training_checkpoints(run)) > 1)
     process.kill()
     process.wait()

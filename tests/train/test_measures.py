@@ -17,8 +17,11 @@ from train.schema import Log
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 
+ONE_STAGE = {"stages": [[4, 4]], "fade_kimg": 0, "stable_kimg": 0.016}   # four steps, a snapshot after each two
+
+
 def _settings(**log):
-    return tiny.config(data={"clips": 80}, log=log | {"metrics_clips": 32})
+    return tiny.config(data={"clips": 80}, log=log | {"metrics_clips": 32, "snapshot_kimg": 0.008}, growth=ONE_STAGE)
 
 
 def _train(folder, settings, **kwargs):
@@ -30,7 +33,10 @@ def _train(folder, settings, **kwargs):
 def test_a_training_with_metrics_is_the_same_training(tmp_path, monkeypatch):
     monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)  # at every snapshot
     for name, share in (("with", 0.5), ("without", 0.0)):
-        _train(tmp_path / name, _settings(metrics=share))
+        settings = _settings(metrics=share)
+        settings.growth.stages = [[4, 4], [4, 8]]
+        settings.growth.fade_kimg, settings.growth.stable_kimg = 0.016, 0.016
+        _train(tmp_path / name, settings)
     (a, _), (b, _) = (read_tensors(training_checkpoints(tmp_path / name)[-1]) for name in ("with", "without"))
     assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
     lines = [line for line in RunFolder(tmp_path / "with").stats() if line.get("event") == "metrics"]
@@ -55,7 +61,7 @@ def test_it_keeps_to_its_share_of_the_time():
 def test_too_few_clips_are_said_once_and_the_training_goes_on(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)
-    settings = tiny.config(log={"metrics": 0.5, "metrics_clips": 32})  # of twelve clips
+    settings = tiny.config(log={"metrics": 0.5, "metrics_clips": 32}, growth=ONE_STAGE)  # of twelve clips
     Trainer(settings, tmp_path, say=said.append).run()
     assert RunFolder(tmp_path).state() == "finished"
     assert len([text for text in said if "no metrics in this run: " in text and "12 clips" in text]) == 1

@@ -1,8 +1,6 @@
 """What the lesson on growing shows is drawn from two runs as they were."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +12,10 @@ from pvswgan.checkpoint import CheckpointError
 from pvswgan.latents import sample_latents
 from pvswgan.video import read, split_sheet, to_uint8
 from train import recorded
+from train.config import load
+from train.loop import Trainer
 from train.recorded import CLIPS, LATENTS, TIMES, Run
 
-ROOT = Path(__file__).parents[2]
 CONFIG = {"data": {"source": "toyfaces", "clips": 256}, "growth": {"stages": [[4, 4], [4, 8]], "fade_kimg": 0.064,
           "stable_kimg": 0.064}, "network": {"latent_dim": 16, "fmap_base": 64, "fmap_max": 8},
           "train": {"batch": 16}, "log": {"tick_kimg": 0.016, "snapshot_kimg": 0.032, "keep": 100},
@@ -26,13 +25,12 @@ CONFIG = {"data": {"source": "toyfaces", "clips": 256}, "growth": {"stages": [[4
 def train(folder: Path, name: str, **changes: object) -> Path:
     config, run = folder / f"{name}.yaml", folder / name
     config.write_text(yaml.safe_dump(CONFIG | changes))
-    subprocess.run([sys.executable, "-m", "train", str(config), "--run-dir", str(run), "--threads", "1"], cwd=ROOT,
-                   check=True, capture_output=True)
+    Trainer(load(config), run, say=lambda _: None).run()
     return run
 
 
 @pytest.mark.slow
-def test_two_runs_are_recorded(tmp_path, monkeypatch):
+def test_two_runs_are_recorded(tmp_path, one_thread, monkeypatch):
     monkeypatch.setenv("PVSWGAN_CACHE", str(tmp_path / "cache"))
     growing = train(tmp_path, "growing")
     fixed = train(tmp_path, "fixed", growth={"stages": [[4, 4], [4, 8]], "fade_kimg": 0, "stable_kimg": [0, 0.16]})

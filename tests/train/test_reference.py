@@ -49,7 +49,7 @@ def _compare(engine, plain, stage, alpha, dtype):
     frames, side = engine.plan.sizes[stage]
     draw = torch.Generator().manual_seed(engine.config.seed)
     real = torch.rand(8, 3, frames, side, side, dtype=dtype, generator=draw) * 2 - 1
-    ours, theirs = engine._critic_step(lambda *_: real, at), plain.critic_step(real, stage, alpha)
+    ours, theirs = engine.critic_step(lambda *_: real, at), plain.critic_step(real, stage, alpha)
     apart = {"loss_D": abs(float(ours["loss_D"] - theirs["loss_D"])), "D": _apart(engine, plain, "D"),
              "head": _apart(engine, plain, "loss")}
     _move(engine, plain, dtype)       # Adam's first steps are signs: they blow up a rounding of a gradient near zero

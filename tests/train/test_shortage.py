@@ -120,11 +120,11 @@ def test_a_failure_after_an_update_keeps_that_update_and_nothing_else(where, mon
     at = failing.plan.at(failing.clips)
     failing.step(_reals)
     before = expected.clips
-    expected._enter_phase(at)
+    expected.enter_phase(at)
     for step in range(2):
         if where == "second_critic" and step == 1:
             expected.batches[LAST] = 4
-        expected._critic_step(_reals, at)
+        expected.critic_step(_reals, at)
     expected.batches[LAST] = 4
     expected._generator_step(at)
     expected._average(expected.clips - before)
