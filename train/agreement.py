@@ -30,6 +30,7 @@ from pvswgan.data.store import ClipStore
 from pvswgan.files import write_text
 from pvswgan.growth import Position
 from pvswgan.latents import sample_latents
+from pvswgan.metrics.extractors import file_hash
 from train.clips import sampler_of, store_of
 from train.command import told
 from train.config import Config, ConfigError, parse
@@ -94,7 +95,8 @@ def compare(model: Model, arms: Sequence[str], seeds: int, kimg: float, clips: i
                 engine = Engine(config, torch.device("cpu"), precision)
                 distances[arm].append(fit(engine, model, store, kimg, lambda n: progress.advance(task, n)))
                 told[arm].append(ask(engine, model, clips))
-    return {"model": model.path.name, "clips_seen": model.clips, "size": [model.frames, model.resolution],
+    return {"model": model.path.name, "sha256": file_hash(model.path), "clips_seen": model.clips,
+            "size": [model.frames, model.resolution],
             "alpha": model.alpha, "arms": [*arms], "seeds": seeds, "kimg": kimg, "clips": len(told[arms[0]][0].pixels),
             "real": store.folder.name, "precision": precision, "machine": machine(), "date": str(date.today()),
             "moving": {arm: [round(d.moving, 4) for d in all_of_it] for arm, all_of_it in told.items()},

@@ -17,7 +17,6 @@ from pvswgan.checkpoint import network_checkpoints, read_tensors, training_check
 from pvswgan.data.build import Told
 from tests.shell import command
 from tests.train import tiny
-from train.__main__ import app as command_line
 from train.engine import NotFinite
 from train.loop import Stopped, Trainer
 from train.run import RunError, RunFolder
@@ -396,11 +395,10 @@ def test_a_killed_run_resumes(tmp_path):
     (["--resume"], "say which with --run-dir"),
     (["--resume", "--run-dir", "nowhere"], "nowhere is no run folder to resume"),
 ])
-def test_the_command_line_says_what_is_wrong(words, message, tmp_path, monkeypatch, capsys):
+def test_the_command_line_says_what_is_wrong(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as end:               # here and not in a process of its own: no torch to load anew
-        command_line(words)
-    assert end.value.code == 2 and message in capsys.readouterr().err
+    ended = command("train", *words)
+    assert ended.returncode == 2 and message in ended.stderr
 
 
 def test_a_second_trainer_and_a_missing_gpu_are_refused(tmp_path):
