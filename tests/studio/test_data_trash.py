@@ -14,6 +14,7 @@ import pytest
 from pvswgan.data.writer import StoreWriter
 from pvswgan.studio import data_stores, data_trash
 from pvswgan.studio.data_trash import TrashError
+from pvswgan.studio.trash import UnknownItemError
 from tests.studio import fakerun, stores
 from tests.studio.test_processes import until
 
@@ -193,9 +194,10 @@ def test_a_name_is_looked_up_and_never_a_path(cache: Path, runs: Path, name: str
     stores.make(cache.parent / "outside")
     half_done(cache)
     data_trash.discard_build("half")
-    for call in (lambda: data_trash.discard_store(name, runs), lambda: data_trash.discard_build(name),
-                 lambda: data_trash.restore(name)):
-        with pytest.raises(data_stores.UnknownStoreError):
+    for call, error in ((lambda: data_trash.discard_store(name, runs), data_stores.UnknownStoreError),
+                        (lambda: data_trash.discard_build(name), data_stores.UnknownStoreError),
+                        (lambda: data_trash.restore(name), UnknownItemError)):
+        with pytest.raises(error):
             call()
     assert data_trash.empty([name]) == 0 and len(data_trash.listed()) == 1
     assert (cache / "one").is_dir() and (cache.parent / "outside").is_dir()
