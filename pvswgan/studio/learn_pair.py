@@ -66,7 +66,7 @@ def _study(study: Any, done: list[Any]) -> dict[str, Any]:
     measures = [id for id in MEASURES if all(one.value(id) is not None for one in done)]
     arms = {arm: [one for one in done if one.arm == arm] for arm in study.arms}
     values = done[0].result.values
-    return {"name": study.name, "lasting": report.lasting(study, done), "note": report.earlier_swd(done),
+    return {"name": study.name, "lasting": report.lasting(study, done), "note": report.earlier(done),
             "machine": done[0].facts["machine"], "measures": measures, "labels": {id: label(id) for id in measures},
             "arms": [{"name": arm, "seeds": [one.seed for one in trained],
                       **{id: [one.value(id) for one in trained] for id in measures}}

@@ -128,8 +128,6 @@ def test_a_study_that_is_no_yaml_is_named(tmp_path, text):
 @pytest.mark.parametrize(("file", "arms", "minutes"), [
     ("study.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "space-first", "time-first", "mocogan", "tgan",
                     "videogan"], 15),
-    ("study-short.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan", "space-first", "time-first", "tgan",
-                          "videogan"], 5),
     ("study-shapes.yaml", ["swgan", "wgan-gp", "no-growing", "zeros", "mocogan"], 5),
     ("study-actions.yaml", ["swgan", "wgan-gp", "no-growing", "zeros"], 5),
 ])

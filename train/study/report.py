@@ -121,15 +121,11 @@ def lasting(study: Study, done: Sequence[Done]) -> str:
     return f"{study.minutes:g} minutes of {per}" if study.minutes else f"{study.kimg:g} kimg"
 
 
-def earlier_swd(done: Sequence[Done]) -> str:
-    """A sentence where the SWD cannot be compared with that of other studies; else ""."""
-    return ("The SWD is of an earlier version, which cut all clips at the same places and halved space and time "
-            "together (METRICS.md)." if _version(done) < 3 else "")
-
-
-def _version(done: Sequence[Done]) -> int:
-    """Of the measures."""
-    return min((one.result.protocol["measures"] for one in done if one.result), default=VERSION)
+def earlier(done: Sequence[Done]) -> str:
+    """A sentence where the numbers cannot be compared with those of other studies; else ""."""
+    version = next((one.result.protocol["measures"] for one in done if one.result), VERSION)
+    return (f"By version {version} of the measures, which is now {VERSION}: not to be set beside other studies "
+            "(METRICS.md)." if version != VERSION else "")
 
 
 def _missing(study: Study, done: Sequence[Done]) -> str:
@@ -155,19 +151,15 @@ def measures(study: Study, done: Sequence[Done]) -> str:
                            figure(rows[0]["ceiling"])]))
     ended = [f"{one.facts['arm']}-{one.seed}: {one.facts['failed']}" for one in done if one.facts["failed"]]
     notes = ["Mean ± standard deviation over seeds (how many: in the head). ↓ lower is better, ↑ higher is better, "
-             "≈ as the floor is best.",
-             "What is said of copies is left out: an earlier version of the measures searched a part of the training "
-             "clips." if _version(done) < 2 else "", earlier_swd(done)]
+             "≈ as the floor is best.", earlier(done)]
     return (" ".join(filter(None, notes)) + "\n\n" + "\n".join(lines)
             + ("\n\nFailed: " + "; ".join(ended) if ended else ""))
 
 
 def _all_measures(done: Sequence[Done]) -> list[str]:
-    """Of the results, in their order; without deviations over subsets, and without what an earlier version of the
-    measures said of training clips: it searched a part of them."""
-    found = {name: one.result.protocol["measures"] for one in done if one.result for name in one.result.values}
-    return [name for name, version in found.items()
-            if not name.endswith("_deviation") and not (name.startswith("near_") and version < 2)]
+    """Of the results, in their order; without deviations over subsets."""
+    found = dict.fromkeys(name for one in done if one.result for name in one.result.values)
+    return [name for name in found if not name.endswith("_deviation")]
 
 
 def differences(study: Study, done: Sequence[Done]) -> str:
