@@ -16,7 +16,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--port", type=int, default=7860, help="port to listen on (default: 7860)")
     add("--runs", type=Path, default=Path("runs"), help="folder of run folders (default: runs)")
     add("--auth", metavar="USER:PASSWORD", help="ask for this login on every page and route")
-    add("--read-only", action="store_true", 
+    add("--read-only", action="store_true",
         help="look and explore only: nothing is started, measured, imported, uploaded, named or deleted")
     options = parser.parse_args(arguments)
     if options.auth is not None:

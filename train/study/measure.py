@@ -50,19 +50,19 @@ def measure(study: Study, training: Training, run: Path, out: Path) -> None:
             at["values"] = last.values
         moments.append(at)
     record |= {"moments": moments, "result": None if last is None else asdict(last)}
-    _keep_sheets(folder, training, out)
+    _keep_sheets(folder, training, out, with_reals=training.seed == study.seeds[0])
     (out / "results").mkdir(parents=True, exist_ok=True)
     write_text(out / "results" / f"{training.name}.json", json.dumps(record, indent=1) + "\n")
 
 
-def _keep_sheets(folder: RunFolder, training: Training, out: Path) -> None:
-    """The fixed latents as they were last, and the real clips at that size."""
+def _keep_sheets(folder: RunFolder, training: Training, out: Path, with_reals: bool) -> None:
+    """The fixed latents as they were last, and the real clips at that size, which are others for another seed."""
     sheets = [sample for sample in folder.samples() if sample.clips >= 0]
     reals = [sample for sample in folder.samples() if sample.clips < 0]
     if sheets:
         (out / "samples").mkdir(parents=True, exist_ok=True)
         shutil.copy(sheets[-1].path, out / "samples" / f"{training.name}.png")
-        for sample in reals:
+        for sample in reals if with_reals else []:
             if (sample.frames, sample.resolution) == training.config.plan().sizes[-1]:
                 shutil.copy(sample.path, out / "samples" / "reals.png")
 
