@@ -1,4 +1,5 @@
-"""How the commands of this package end where a person can mend what is wrong: with a sentence, and exit code 2."""
+"""How the commands that make what is in the box, and train.agreement, end where a person can mend what is wrong: with a
+sentence, and exit code 2."""
 
 from __future__ import annotations
 

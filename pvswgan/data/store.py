@@ -234,8 +234,11 @@ class ClipStore:
         """A shard's file, mapped at first use: uint8 (frames, R, R, 3), or (bytes,) of video."""
         key = (shard, resolution)
         if key not in self._maps:
-            mapped = np.memmap(self._file(shard, resolution), np.uint8, mode="r")
+            file, held = self._file(shard, resolution), self._file_bytes(shard, resolution)
+            if file.stat().st_size != held:  # it was opened whole
+                raise DataError(f"{file} has {file.stat().st_size} bytes by now, not {held}: it is damaged")
             shape = (-1,) if resolution in self.compact else (-1, resolution, resolution, 3)
+            mapped = np.memmap(file, np.uint8, mode="r")
             self._maps[key] = np.asarray(mapped).reshape(shape)  # a plain view: slices of np.memmap itself are slow
         return self._maps[key]
 

@@ -96,7 +96,7 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
              cache: Path | None = None) -> Result:
     """Measure a model against the real clips of a store, `clips` of each kind (fewer where the store has not twice as
     many, or has held fewer out; the Inception Score by C3D is of so many samples all the same, as TGAN's protocol has
-    it, its ceiling of as much noise, its floor of all real clips that were looked at).
+    it, its ceiling of as much noise, its floor of as many real clips as there are).
 
     split: of the real clips; None: what the training held out, else what it was trained on, else all. Copies are looked
     for among the clips that it was trained on, as far as the store tells, whatever is measured against.
@@ -139,7 +139,8 @@ def evaluate(model: Model, store: ClipStore, *, clips: int = 1000, extractor: Ex
             longer = partial(with_logits, sets[what], batches, extractor, scoring)
             sets[what] = longer() if what == "samples" else kept(Set, f"{key}-{what}-{scored}", longer, cache)
             steps += scored - count
-        sets["other real clips"] = joined_logits(sets["other real clips"], sets["real clips"])
+    if extractor.scores_all:
+        sets["other real clips"] = joined_logits(sets["other real clips"], sets["real clips"], scored)
     looked_at = kept(Library, f"{key}-training-clips", partial(
         library, real.training, real.searched, 2 * count if real.turns else 0, eyes,
         lambda done: tell("training clips", steps + done, total)), cache)
@@ -219,6 +220,11 @@ def wanting(protocol: Mapping[str, Any]) -> tuple[str, list[str]]:
     having = protocol.get(part, protocol["clips"])
     found = [f"{having:,} {'samples' if part == 'scored' else 'clips'}, not {wanted:,}"] * (having != wanted)
     found += [f"{protocol['frames']} frames, not 16"] * (protocol["frames"] < 16)
+    if name.startswith("TGAN"):
+        classes = protocol["extractor"].get("classes")
+        found += [f"{classes} classes, not UCF-101's"] * (classes != 101)
+    else:
+        found += ["half of the real clips run backwards"] * bool(protocol.get("reals", {}).get("reverse"))
     return name, found if name else []
 
 

@@ -53,7 +53,7 @@ def sentence(result: Result) -> str:
     p, real = result.protocol, result.protocol["reals"]
     size = f"{p['frames']}x{p['resolution']}x{p['resolution']}"
     scored = p.get("scored", p["clips"])
-    more = f" (the samples' Inception Score is of {scored:,})" if scored != p["clips"] else ""
+    more = f" (the Inception Score is of {scored:,} samples, and of as much noise)" if scored != p["clips"] else ""
     unseen = ", which were held out of the training" if held_out(result) else ""
     return (f"{p['clips']:,} clips of {size}{more}, seen by {p['extractor']['name']} "
             f"(weights {p['extractor']['weights']}); real clips {real['sha256']}{unseen}, seed {p['seed']}; "

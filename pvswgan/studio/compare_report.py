@@ -35,7 +35,7 @@ SHARED = {"swd": "SWD of space-time patches (lower is better)",
           "diversity": "Diversity, as a share of the real clips’", "motion": "Motion, as a share of the real clips’"}
 LOSSES = ("Losses have axes of their own: each loss measures something else, in units of its own, so a lower line does "
           "not mean better clips. What can be compared is measured on the clips, on twelve of each snapshot: a coarse "
-          "guide. No line goes on from one size to the next.")
+          "guide, in which no line goes on from one size to the next.")
 APART = ("What is measured on clips has a chart for each set of real clips and each last size: against other clips, or "
          "at another size, it cannot be compared.")
 STYLE = """

@@ -147,9 +147,12 @@ def test_tgans_inception_score_is_of_all_samples_however_few_the_real_clips(mode
         assert found.values["is"][column] == pytest.approx(features.inception_score(logits, 1)[0], rel=1e-4), column
     assert ("fid" in found.values) == (half == 48)
     said = report.sentence(found)
-    assert "(the samples' Inception Score is of 300)" in said
-    assert said.endswith("It is not TGAN's Inception Score: 300 samples, not 10,000; 8 frames, not 16.")
+    assert "(the Inception Score is of 300 samples, and of as much noise)" in said
+    assert said.endswith("It is not TGAN's Inception Score: 300 samples, not 10,000; 8 frames, not 16; 6 classes, not "
+                         "UCF-101's.")
     assert evaluate(model, store, clips=300, extractor=eyes, cache=tmp_path).protocol["scored"] == half
+    few = evaluate(model, store, clips=half // 2 + 12, extractor=alone, cache=tmp_path)  # all columns or none
+    assert all(set(columns) == {"value", "floor", "ceiling"} for columns in few.values.values())
 
 
 def test_fvd_sees_real_clips_as_they_lie_in_the_store(model, store, tmp_path):
@@ -170,6 +173,7 @@ def test_fvd_sees_real_clips_as_they_lie_in_the_store(model, store, tmp_path):
     assert "It is not StyleGAN-V's FVD: 40 clips, not 2,048; 8 frames, not 16." in report.sentence(found)
     whole = {"extractor": {"name": "i3d"}, "clips": 2048, "frames": 16}
     assert label("fid", whole) == "FVD" and wanting(whole) == ("StyleGAN-V's FVD", [])
+    assert wanting(whole | {"reals": {"reverse": True}})[1] == ["half of the real clips run backwards"]
 
 
 def test_what_was_measured_before_a_stop_is_kept(model, store, cache, tmp_path, monkeypatch):

@@ -61,7 +61,8 @@ def test_it_keeps_to_its_share_of_the_time():
 def test_too_few_clips_are_said_once_and_the_training_goes_on(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)
-    settings = tiny.config(log={"metrics": 0.5, "metrics_clips": 32}, growth=ONE_STAGE)  # of twelve clips
+    log = {"metrics": 0.5, "metrics_clips": 32, "snapshot_kimg": 0.008}       # of twelve clips
+    settings = tiny.config(log=log, growth=ONE_STAGE)
     Trainer(settings, tmp_path, say=said.append).run()
     assert RunFolder(tmp_path).state() == "finished"
     assert len([text for text in said if "no metrics in this run: " in text and "12 clips" in text]) == 1

@@ -245,6 +245,7 @@ def test_means_deviations_and_differences_of_the_same_seed(tmp_path):
     assert "| FID ↓ | 30 ± 28 | 55 ± 35 | 1 | 900 |" in page
     assert "| fixed | 25.0 ± 7.1 (+20, +30) |" in page, "the deviation between the seeds has gone"
     assert "4 of 4 trainings are done" in page and "Measured 2026-01-02" in page
+    assert "By version 2 of the measures, which is now 3: not to be set beside other studies" in page
 
 
 def test_results_of_two_protocols_do_not_stand_in_one_table(tmp_path):

@@ -1,5 +1,5 @@
 // Curves of the compared runs. Each loss has a panel of its own; what is measured on the clips shares one, but for runs on
-// other clips or of another last size. No line goes on from one size to the next.
+// other clips or of another last size, and has no line that goes on from one size to the next.
 (() => {
   "use strict";
   const pvs = window.pvs;
@@ -13,8 +13,8 @@
     { key: "clips_per_s", title: "Clips a second", about: "", from: "rows" },
   ];
   const WHY = "Each loss has an axis of its own: it measures something else, in units of its own, so a lower line does not mean "
-    + "better clips. The other panels are measured on the clips, on twelve of each snapshot: a coarse guide (Evaluate measures more, with floor and "
-    + "ceiling). No line goes on from one size to the next.";
+    + "better clips. SWD, diversity and motion are measured on the clips, on twelve of each snapshot: a coarse guide (Evaluate measures more, with "
+    + "floor and ceiling); there no line goes on from one size to the next.";
   const APART = " What is measured on clips has a panel for each set of real clips and each last size: against other clips, or at another size, "
     + "it cannot be compared.";
   const EVERY_MS = 5000;
