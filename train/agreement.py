@@ -32,7 +32,7 @@ from pvswgan.growth import Position
 from pvswgan.latents import sample_latents
 from pvswgan.metrics.extractors import file_hash
 from train.clips import sampler_of, store_of
-from train.command import told
+from train.command import one_sentence
 from train.config import Config, ConfigError, parse
 from train.engine import Engine
 from train.machine import machine
@@ -72,7 +72,7 @@ def main(model: Annotated[str, typer.Argument(help="run folder, .safetensors fil
     """Fit critics to a generator that stands still, and compare what they tell it."""
     if threads is not None:
         torch.set_num_threads(threads)
-    with told():
+    with one_sentence():
         found = compare(checkpoint.load(model), arm, seeds, kimg, clips)
         print(table(found))                                  # before a disk may be full
         if out is not None:

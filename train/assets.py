@@ -28,7 +28,7 @@ from pvswgan.files import write_text
 from pvswgan.latents import on_sphere, sample_latents
 from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
-from train.command import told
+from train.command import one_sentence
 from train.config import Config
 from train.process import train_on
 from train.run import RunFolder, replaced
@@ -62,7 +62,7 @@ def main(config: Annotated[Path, typer.Option(help="of both trainings, but for t
                               ] = False,
          ) -> None:
     """Train both (or go on), evaluate, and fill the folder."""
-    with told():
+    with one_sentence():
         if remeasure:
             for loss in LOSSES:
                 measure_again(out / f"{name}-{loss}.safetensors", clips)

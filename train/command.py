@@ -16,7 +16,7 @@ from train.run import RunError
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def one_sentence() -> Iterator[None]:
     """Around what a command does."""
     try:
         yield

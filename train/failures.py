@@ -22,7 +22,7 @@ import typer
 
 from pvswgan.checkpoint import ASSETS
 from pvswgan.files import write_text
-from train.command import told
+from train.command import one_sentence
 from train.config import installed
 from train.machine import machine
 from train.process import train_on
@@ -52,7 +52,7 @@ def main(only: Annotated[list[str] | None, typer.Option(help="a file's name with
             code = train_on(configs[name], run, [], threads)
             if not ended(run):
                 raise typer.Exit(code or 130)
-        with told():
+        with one_sentence():
             keep(run, out / name)
         print(f"{out / name}: {folder_bytes(out / name) / 1e6:.2f} MB")
 

@@ -32,7 +32,7 @@ from pvswgan.metrics.sets import Reals
 from pvswgan.networks import Discriminator, Generator, channels
 from pvswgan.video import sprite_sheet, to_uint8, write_png
 from train.clips import store_of
-from train.command import told
+from train.command import one_sentence
 from train.config import Config, load
 from train.machine import machine
 from train.memory import step_memory
@@ -52,7 +52,7 @@ def main(growing: Annotated[Path, typer.Option(help="run folder of the one that 
          fixed: Annotated[Path, typer.Option(help="run folder of the one that does not")],
          out: Annotated[Path, typer.Option(help="folder to fill")] = ASSETS / "recorded") -> None:
     """Read both runs, draw, and fill the folder; what was in it is replaced once all of it is there."""
-    with told(), replaced(out) as made:
+    with one_sentence(), replaced(out) as made:
         record(growing, fixed, made)
     print(f"{out}: {len(list(out.iterdir()))} files, {folder_bytes(out) / 1e6:.2f} MB")
 

@@ -216,15 +216,15 @@ def _measures(real: Set, other: Set, scale: torch.Tensor, seed: int, splits: int
 def wanting(protocol: Mapping[str, Any]) -> tuple[str, list[str]]:
     """(the published number that this extractor is known for, or "", in what a result with this protocol is not it):
     ("StyleGAN-V's FVD", ["500 clips, not 2,048"])."""
-    name, part, wanted = PUBLISHED.get(protocol["extractor"]["name"], ("", "clips", 0))
+    extractor = protocol["extractor"]
+    name, part, wanted = PUBLISHED.get(extractor["name"], ("", "clips", 0))
     having = protocol.get(part, protocol["clips"])
     found = [f"{having:,} {'samples' if part == 'scored' else 'clips'}, not {wanted:,}"] * (having != wanted)
     found += [f"{protocol['frames']} frames, not 16"] * (protocol["frames"] < 16)
-    if name.startswith("TGAN"):
-        classes = protocol["extractor"].get("classes")
-        found += [f"{classes} classes, not UCF-101's"] * (classes != 101)
-    else:
-        found += ["half of the real clips run backwards"] * bool(protocol.get("reals", {}).get("reverse"))
+    if extractor["name"] == "c3d" and extractor.get("classes") != 101:
+        found.append(f"{extractor.get('classes')} classes, not UCF-101's")
+    if extractor["name"] == "i3d" and protocol.get("reals", {}).get("reverse"):
+        found.append("half of the real clips run backwards")
     return name, found if name else []
 
 

@@ -23,7 +23,7 @@ from pvswgan.metrics.motion import Motion
 from pvswgan.metrics.swd import Patches
 
 BATCH = 32
-KEPT = 24  # files of measured real clips and noise, some 30 MB each: four seeds by C3D twice, by the rest more
+KEPT = 24  # files of measured real clips and noise, some 30 MB each; four seeds by C3D are 20 of them
 MOTION = tuple(field.name for field in fields(Motion))
 Batches = Iterator[Tensor]
 Tell = Callable[[str, int, int], None]  # what, done, of; an error raised in it cancels

@@ -110,7 +110,14 @@ def routes(app: FastAPI, studio: Studio, guard: Callable[..., Any]) -> None:
         file = found(studio).get(id)
         if file is None:
             raise HTTPException(404, f"There is no result {id!r} any more.")
-        return asked(pairs, studio, file, store_of)
+
+        def drawn() -> Response:
+            try:
+                return pairs(studio, file, store_of)
+            except DataError as error:  # the request is right: model or clips are others by now
+                raise HTTPException(409, str(error)) from error
+
+        return asked(drawn)
 
 
 def save(studio: Studio, opened: Opened, store: str, result: Result) -> Path:
@@ -225,11 +232,11 @@ def pairs(studio: Studio, file: Path, store_of: Callable[[Opened, str, Progress]
     """The first samples of a result, each followed by the nearest training clip, then clips that show what is near
     (report.nearest_pairs), as a sprite sheet of 4 * SHOWN rows.
 
-    Raises DataError where model or clips are no longer what was measured.
+    Raises DataError where the result cannot be read, or model or clips are no longer what was measured.
     """
     result = read(file)
     if isinstance(result, str):
-        raise HTTPException(409, result)
+        raise DataError(result)
     try:
         opened = studio.models.open(model_of(studio, file, result))
     except UnknownModelError as error:

@@ -238,7 +238,7 @@ def test_a_cancel_is_heard_while_a_worker_is_stuck(tmp_path: Path) -> None:
     began = time.monotonic()
 
     def cancel(now: Told) -> None:
-        if time.monotonic() - began > 1.5:
+        if time.monotonic() - began > 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -89,7 +89,7 @@ def test_the_nearest_real_clips_are_shown_while_model_and_clips_are_the_same(
         found["model"]["sha256"] = "0"
         file.write_text(json.dumps(found))
         failed = client.get("/api/evaluate/nearest", params={"id": column["id"]})
-        assert failed.status_code == 422 and "not the one that was measured" in failed.json()["detail"]
+        assert failed.status_code == 409 and "not the one that was measured" in failed.json()["detail"]
     finally:
         file.write_text(text)
     assert client.get("/api/evaluate/nearest", params={"id": "run/../../etc"}).status_code == 404

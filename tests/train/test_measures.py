@@ -24,19 +24,13 @@ def _settings(**log):
     return tiny.config(data={"clips": 80}, log=log | {"metrics_clips": 32, "snapshot_kimg": 0.008}, growth=ONE_STAGE)
 
 
-def _train(folder, settings, **kwargs):
-    trainer = Trainer(settings, folder, say=lambda *_: None, **kwargs)
-    trainer.run()
-    return trainer
-
-
 def test_a_training_with_metrics_is_the_same_training(tmp_path, monkeypatch):
     monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)  # at every snapshot
     for name, share in (("with", 0.5), ("without", 0.0)):
         settings = _settings(metrics=share)
         settings.growth.stages = [[4, 4], [4, 8]]
         settings.growth.fade_kimg, settings.growth.stable_kimg = 0.016, 0.016
-        _train(tmp_path / name, settings)
+        tiny.train(tmp_path / name, settings)
     (a, _), (b, _) = (read_tensors(training_checkpoints(tmp_path / name)[-1]) for name in ("with", "without"))
     assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
     lines = [line for line in RunFolder(tmp_path / "with").stats() if line.get("event") == "metrics"]
@@ -95,7 +89,7 @@ def test_what_was_spent_is_remembered_by_a_run_that_goes_on(tmp_path):
 def test_what_the_last_snapshot_took_is_remembered_too(tmp_path, monkeypatch):
     """It is measured after its checkpoint is written."""
     monkeypatch.setattr(Measures, "due", lambda self, trained: self.share > 0)
-    trainer = _train(tmp_path, _settings(metrics=0.5))
+    trainer = tiny.train(tmp_path, _settings(metrics=0.5))
     spent, saved = trainer.measures.spent, read_tensors(training_checkpoints(tmp_path)[-1])[1]["measuring"]
     assert 0 < saved < spent
     again = Trainer(_settings(metrics=0.5), tmp_path, say=lambda *_: None, resume=True)

@@ -1,8 +1,10 @@
 """A training small enough for tests: 12 drawn clips, 8x8 pixels, 4 channels, every phase in a few steps."""
 
+import time
 from pathlib import Path
 
-from train.config import Config, parse
+from train.config import Config, dump, parse
+from train.loop import Trainer
 
 
 def config(**changes) -> Config:
@@ -20,7 +22,23 @@ def config(**changes) -> Config:
 
 
 def write(path: Path, settings: Config) -> Path:
-    from train.config import dump
-
     path.write_text("# a tiny training\n" + dump(settings))
     return path
+
+
+def quiet(*_):
+    pass
+
+
+def train(folder, settings, **kwargs):
+    """A whole training in `folder`; returns its trainer."""
+    trainer = Trainer(settings, folder, say=quiet, **kwargs)
+    trainer.run()
+    return trainer
+
+
+def wait(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)

@@ -233,11 +233,11 @@
         const base = { x, name, type: "scatter", mode, legend: `legend${axis}`, legendgroup: key,
           xaxis: `x${axis}`, yaxis: `y${axis}`, connectgaps: false, showlegend: panel.lines.length > 1 };
         if (kind === "dots" || kind === "floor") {
-          const noise = this.rows.map((row) => row[key.replace("_floor", "_ceiling")]); // lines of before 2026-12-01 do not tell it
-          const told = kind === "floor" && values.every((value, i) => value === null || typeof noise[i] === "number");
-          return traces.push({ ...base, ...this._measured(values, noise), uid: key, mode: "lines+markers", marker: { size: 5 },
-            line: { color, width: 2, dash: kind === "floor" ? "dash" : "solid" },
-            hovertemplate: told ? "%{y:.4g} <span style='opacity:.6'>(noise %{customdata:.4g})</span>" : "%{y:.4g}" });
+          const floor = kind === "floor", points = this._measured(values, this.rows.map((row) => row[key.replace("_floor", "_ceiling")]));
+          return traces.push({ ...base, ...points, uid: key, mode: "lines+markers", marker: { size: 5 },
+            line: { color, width: 2, dash: floor ? "dash" : "solid" },
+            hovertemplate: points.customdata.map((noise) => (floor && typeof noise === "number" // lines of before 2026-12-01 do not tell it
+              ? "%{y:.4g} <span style='opacity:.6'>(noise %{customdata:.4g})</span>" : "%{y:.4g}")) });
         }
         if (kind) {
           const thin = kind !== "raw";
